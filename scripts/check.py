@@ -1,0 +1,51 @@
+"""Run every check that is no test, show what failed, and end with a table: scripts/check.py [NAME…]."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+
+# Hosts of package registries, and folders that only one machine has. The brackets keep this file from matching itself.
+FORBIDDEN_TEXT = (
+    r"pypi\.[o]rg|pythonhoste[d]|registry\.npmj[s]|deb\.debia[n]|/wor[k]/|/root[/]|/tm[p]/|/opt/(pypi|wheel)[s-]*|/home/[a-z]"
+)
+
+CHECKS: dict[str, list[str]] = {
+    "lint": [sys.executable, "-m", "ruff", "check", "."],
+    "format": [sys.executable, "-m", "ruff", "format", "--check", "."],
+    "mypy": [sys.executable, "-m", "mypy"],
+    "pyright": [sys.executable, "-m", "pyright", "--warnings"],
+    "layers": [str(BIN / "lint-imports")],
+    "text": ["scripts/check_text.sh", FORBIDDEN_TEXT],
+    "package": [sys.executable, "scripts/check_package.py"],
+    "docs": [sys.executable, "-m", "pytest", "tests/docs"],
+}
+
+
+def main(names: list[str]) -> int:
+    """Run the named checks, or all of them, and return how many failed."""
+    unknown = set(names) - set(CHECKS)
+    if unknown:
+        sys.exit(f"There is no check {', '.join(sorted(unknown))}. The checks are: {', '.join(CHECKS)}.")
+    results = {name: run(name, CHECKS[name]) for name in names or CHECKS}
+    print()
+    for name, (passed, seconds) in results.items():
+        print(f"{name:10} {'ok' if passed else 'FAILED':8} {seconds:6.1f} s")
+    return sum(not passed for passed, _ in results.values())
+
+
+def run(name: str, command: list[str]) -> tuple[bool, float]:
+    """Run one check and return whether it passed and how many seconds it took."""
+    print(f"== {name}", flush=True)
+    started = time.perf_counter()
+    code = subprocess.run(command, cwd=ROOT, check=False).returncode
+    return code == 0, time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
