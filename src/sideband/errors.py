@@ -1,0 +1,145 @@
+"""Every error that the library raises. Knows nothing of the rest of the package.
+
+    SidebandError
+    ├── Abort                       a handler stops the run that it watches
+    ├── HandlerRefusedError         (TypeError) a handler that cannot work was attached
+    └── ServingError
+        ├── NotStartedError         (RuntimeError) dispatched to before start
+        ├── ServingClosedError      (RuntimeError) dispatched to, or waiting, at the close
+        ├── WrongThreadError        (RuntimeError) a synchronous twin on the serving's own loop
+        ├── QueueFullError          no room within `max_queue`
+        ├── DispatchTimeoutError    (TimeoutError) no answer within `timeout`
+        ├── LengthMismatchError     (ValueError) not one entry an item
+        ├── UnknownHookError        (ValueError) an event name that was not declared
+        └── LateEmitError           (RuntimeError) an event after its batch had ended
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+__all__ = [
+    "Abort",
+    "DispatchTimeoutError",
+    "HandlerRefusedError",
+    "LateEmitError",
+    "LengthMismatchError",
+    "NotStartedError",
+    "QueueFullError",
+    "ServingClosedError",
+    "ServingError",
+    "SidebandError",
+    "UnknownHookError",
+    "WrongThreadError",
+]
+
+
+class SidebandError(Exception):
+    """The root of every error that the library raises itself."""
+
+
+class Abort(SidebandError):  # noqa: N818 - control flow that users raise; DESIGN names it so
+    """Raise it in a handler's `on_start` or `on_chunk` to stop the run it watches.
+
+    The run ends with the outcome error, what it held upstream is closed, and its caller gets this
+    very object. Raised in an ending or in `on_event` it is logged, since the work is done by then.
+    """
+
+
+class HandlerRefusedError(SidebandError, TypeError):
+    """A handler was attached that could not work; nothing was attached."""
+
+    def __init__(self, candidate: object, reason: str) -> None:
+        """Say what was given and why it cannot be a handler."""
+        super().__init__(f"{candidate!r} cannot be attached as a handler: {reason}")
+        self.candidate = candidate
+        self.reason = reason
+
+
+class ServingError(SidebandError):
+    """The root of what a serving raises; `serving` is its name."""
+
+    def __init__(self, serving: str, message: str) -> None:
+        """Name the serving in front of what happened."""
+        super().__init__(f"serving {serving!r}: {message}")
+        self.serving = serving
+
+
+class NotStartedError(ServingError, RuntimeError):
+    """An item was dispatched to a serving that is not running."""
+
+    def __init__(self, serving: str) -> None:
+        """Show the ways to start it."""
+        super().__init__(
+            serving,
+            "not started; enter it with `async with` (or `with` in a synchronous program), "
+            "call `start()`, or use `inline`, which needs no start",
+        )
+
+
+class ServingClosedError(ServingError, RuntimeError):
+    """The serving closed before the item could be executed."""
+
+    def __init__(self, serving: str, detail: str = "closed; it takes no more items") -> None:
+        """Say whether the item was refused or given up."""
+        super().__init__(serving, detail)
+
+
+class WrongThreadError(ServingError, RuntimeError):
+    """A call was made from a thread or loop where it would wait for itself."""
+
+
+class QueueFullError(ServingError):
+    """More items wait than `max_queue` allows; none of the call's items was taken."""
+
+    def __init__(self, serving: str, *, waiting: int, offered: int, max_queue: int) -> None:
+        """Tell the three numbers."""
+        super().__init__(
+            serving,
+            f"{waiting} items wait and {offered} more would exceed max_queue={max_queue}; "
+            "try again later, raise max_queue, or add partitions",
+        )
+        self.waiting = waiting
+        self.offered = offered
+        self.max_queue = max_queue
+
+
+class DispatchTimeoutError(ServingError, TimeoutError):
+    """The call's `timeout` passed; items that had not begun were taken out."""
+
+    def __init__(self, serving: str, timeout: float) -> None:
+        """Tell the limit, in seconds."""
+        super().__init__(serving, f"no answer within timeout={timeout!r} s")
+        self.timeout = timeout
+
+
+class LengthMismatchError(ServingError, ValueError):
+    """A batch function, a hook or a map gave another number of entries than there are items."""
+
+    def __init__(self, serving: str, what: str, *, expected: int, got: int) -> None:
+        """Name both lengths."""
+        super().__init__(serving, f"{what} must have one entry an item: expected {expected}, got {got}")
+        self.expected = expected
+        self.got = got
+
+
+class UnknownHookError(ServingError, ValueError):
+    """A batch emitted an event whose name the serving does not declare in `hooks`."""
+
+    def __init__(self, serving: str, hook: str, declared: Iterable[str]) -> None:
+        """List the names that there are."""
+        self.hook = hook
+        self.declared = tuple(declared)
+        names = ", ".join(map(repr, self.declared)) or "none"
+        super().__init__(serving, f"hook {hook!r} is not declared; declared are: {names}")
+
+
+class LateEmitError(ServingError, RuntimeError):
+    """A batch was used to emit after its execution had ended."""
+
+    def __init__(self, serving: str, hook: str) -> None:
+        """Say which event was refused."""
+        super().__init__(
+            serving, f"hook {hook!r} was emitted after its batch had ended; emit before the function returns"
+        )
+        self.hook = hook

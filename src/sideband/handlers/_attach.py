@@ -1,0 +1,132 @@
+"""What may be attached in place of a handler: filtered ones, several as one, and adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, Protocol, final, runtime_checkable
+
+from sideband.errors import HandlerRefusedError
+from sideband.handlers._handler import Handler, is_async
+from sideband.runs import Component, Run, RunInfo
+
+__all__ = ["Bundle", "Condition", "Entry", "HandlerLike", "compose", "entries", "only"]
+
+
+@final
+class Condition(NamedTuple):
+    """What one `only` asks of a run; None asks nothing."""
+
+    component: frozenset[str] | None
+    name: frozenset[str] | None
+    type: frozenset[str] | None
+    when: Callable[[Run], bool] | None
+
+    def accepts(self, info: RunInfo) -> bool:
+        """Tell whether a component's runs pass, `when` aside."""
+        return (
+            (self.component is None or info.component in self.component)
+            and (self.name is None or info.name in self.name)
+            and (self.type is None or info.type in self.type)
+        )
+
+
+class Entry(NamedTuple):
+    """A handler, and what has to be true of a run for it to be called; all of it."""
+
+    handler: Handler
+    conditions: tuple[Condition, ...] = ()
+
+
+@final
+class Bundle:
+    """Several handlers, possibly filtered, that are attached as one."""
+
+    __slots__ = ("entries",)
+
+    def __init__(self, found: Iterable[Entry]) -> None:
+        """Hold the entries, innermost first."""
+        self.entries = tuple(found)
+
+    def __repr__(self) -> str:
+        """Show the handlers."""
+        return f"Bundle({', '.join(repr(entry.handler) for entry in self.entries)})"
+
+
+@runtime_checkable
+class _Adaptable(Protocol):
+    def __sideband_handler__(self) -> Any: ...
+
+
+HandlerLike = Handler | Bundle | _Adaptable
+"""What can be attached: a `Handler`, what `only` and `compose` give, or any object whose method
+`__sideband_handler__` gives one of these."""
+
+
+def entries(*candidates: HandlerLike) -> tuple[Entry, ...]:
+    """Return the handlers that the candidates stand for, in their order.
+
+    Raises:
+        HandlerRefusedError: a candidate is no handler, or one that could not work.
+    """
+    found: list[Entry] = []
+    for candidate in candidates:
+        adapted = _adapt(candidate)
+        found += adapted.entries if isinstance(adapted, Bundle) else [Entry(_checked(adapted, candidate))]
+    return tuple(found)
+
+
+def _adapt(candidate: HandlerLike) -> Handler | Bundle:
+    if isinstance(candidate, type):
+        raise HandlerRefusedError(candidate, f"it is a class; give an instance: {candidate.__name__}()")
+    if isinstance(candidate, Handler | Bundle):
+        return candidate
+    if not isinstance(candidate, _Adaptable):
+        raise HandlerRefusedError(candidate, "it is no sideband.Handler and has no method __sideband_handler__")
+    adapted = candidate.__sideband_handler__()
+    if not isinstance(adapted, Handler | Bundle):
+        raise HandlerRefusedError(candidate, f"its __sideband_handler__ returned {adapted!r}, which is no Handler")
+    return adapted
+
+
+def _checked(handler: Handler, candidate: object) -> Handler:
+    if is_async(handler.on_event):
+        raise HandlerRefusedError(candidate, "its on_event is asynchronous, and emit does not wait; make it plain")
+    return handler
+
+
+def only(
+    handler: HandlerLike,
+    *,
+    component: Component | str | Iterable[str] | None = None,
+    name: str | Iterable[str] | None = None,
+    type: str | Iterable[str] | None = None,  # noqa: A002
+    when: Callable[[Run], bool] | None = None,
+) -> Bundle:
+    """Attach a handler to some runs alone.
+
+    Args:
+        handler: whom to call.
+        component: the kind, or several of them.
+        name: the component's name, or several.
+        type: the implementation, or several.
+        when: asked once for each run that passes the rest, when it starts; true to be called.
+
+    Raises:
+        ValueError: `component` is no known kind.
+    """
+    kinds = _words(component)
+    condition = Condition(
+        None if kinds is None else frozenset(Component(kind) for kind in kinds), _words(name), _words(type), when
+    )
+    return Bundle(Entry(entry.handler, (*entry.conditions, condition)) for entry in entries(handler))
+
+
+def _words(given: str | Iterable[str] | None) -> frozenset[str] | None:
+    if given is None:
+        return None
+    return frozenset([given]) if isinstance(given, str) else frozenset(given)
+
+
+def compose(*handlers: HandlerLike) -> Bundle:
+    """Make one of several handlers; the first is innermost."""
+    return Bundle(entries(*handlers))

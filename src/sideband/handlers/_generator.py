@@ -1,0 +1,136 @@
+"""Handlers written as generator functions: before the run, `yield`, after the run."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import AsyncGenerator, Callable, Generator
+from typing import Any, final, overload
+
+from sideband.errors import HandlerRefusedError
+from sideband.handlers._handler import Handler
+from sideband.runs import Ending, Outcome, Run
+
+__all__ = ["AsyncGeneratorHandler", "GeneratorHandler", "handler"]
+
+GeneratorFunction = Callable[[Run, Any], Generator[None, Ending, None]]
+AsyncGeneratorFunction = Callable[[Run, Any], AsyncGenerator[None, Ending]]
+
+
+@final
+class GeneratorHandler(Handler):
+    """A handler whose state between start and end is a generator's own local variables."""
+
+    def __init__(self, function: GeneratorFunction) -> None:
+        """Wrap a generator function of run and input."""
+        self._function = function
+        functools.update_wrapper(self, function)
+
+    def on_start(self, run: Run, input: Any) -> None:  # noqa: A002
+        """Run the generator up to its `yield`."""
+        generator = self._function(run, input)
+        # A generator that returned before its `yield` does not want the ending.
+        if next(generator, _RETURNED) is not _RETURNED:
+            run.state[self] = generator
+
+    def on_end(self, run: Run, output: Any) -> None:
+        """Hand the generator how the run ended."""
+        self._resume(run, Ending(run.outcome or Outcome.OK, output, None))
+
+    def on_error(self, run: Run, error: BaseException) -> None:
+        """Hand the generator the exception."""
+        self._resume(run, Ending(run.outcome or Outcome.ERROR, None, error))
+
+    def _resume(self, run: Run, ending: Ending) -> None:
+        if self not in run.state:
+            return
+        generator: Generator[None, Ending, None] = run.state[self]
+        del run.state[self]
+        try:
+            generator.send(ending)
+        except StopIteration:
+            return
+        generator.close()
+        msg = f"{self._function!r} yielded twice; a handler yields once, where the run happens"
+        raise RuntimeError(msg)
+
+    def __repr__(self) -> str:
+        """Show the function."""
+        return f"handler({self._function!r})"
+
+
+_RETURNED: Any = object()
+
+
+@final
+class AsyncGeneratorHandler(Handler):
+    """As `GeneratorHandler`, for an asynchronous generator function and asynchronous runs."""
+
+    def __init__(self, function: AsyncGeneratorFunction) -> None:
+        """Wrap an asynchronous generator function of run and input."""
+        self._function = function
+        functools.update_wrapper(self, function)
+
+    async def on_start(self, run: Run, input: Any) -> None:  # noqa: A002
+        """Run the generator up to its `yield`."""
+        generator = self._function(run, input)
+        if await anext(generator, _RETURNED) is not _RETURNED:
+            run.state[self] = generator
+
+    async def on_end(self, run: Run, output: Any) -> None:
+        """Hand the generator how the run ended."""
+        await self._resume(run, Ending(run.outcome or Outcome.OK, output, None))
+
+    async def on_error(self, run: Run, error: BaseException) -> None:
+        """Hand the generator the exception."""
+        await self._resume(run, Ending(run.outcome or Outcome.ERROR, None, error))
+
+    async def _resume(self, run: Run, ending: Ending) -> None:
+        if self not in run.state:
+            return
+        generator: AsyncGenerator[None, Ending] = run.state[self]
+        del run.state[self]
+        try:
+            await generator.asend(ending)
+        except StopAsyncIteration:
+            return
+        await generator.aclose()
+        msg = f"{self._function!r} yielded twice; a handler yields once, where the run happens"
+        raise RuntimeError(msg)
+
+    def __repr__(self) -> str:
+        """Show the function."""
+        return f"handler({self._function!r})"
+
+
+@overload
+def handler(function: GeneratorFunction, /, *, output: bool = True) -> Handler: ...
+@overload
+def handler(function: AsyncGeneratorFunction, /, *, output: bool = True) -> Handler: ...
+@overload
+def handler(*, output: bool = True) -> Callable[[GeneratorFunction | AsyncGeneratorFunction], Handler]: ...
+def handler(function: Callable[[Run, Any], Any] | None = None, /, *, output: bool = True) -> Any:
+    """Make a handler of a generator function, as one writes a fixture.
+
+    The part before the `yield` is called when the run starts; the `yield` gives an `Ending`
+    (`outcome`, `output`, `error`) when it ended; a `return` before it skips the ending.
+
+    Args:
+        function: a generator function, or an asynchronous one, of run and input.
+        output: whether the whole output of streams has to be kept for it.
+
+    Raises:
+        HandlerRefusedError: the function is no generator function.
+    """
+    if function is None:
+        return functools.partial(handler, output=output)
+    made: Handler
+    if inspect.isgeneratorfunction(function):
+        made = GeneratorHandler(function)
+    elif inspect.isasyncgenfunction(function):
+        made = AsyncGeneratorHandler(function)
+    else:
+        reason = "it is no generator function; write `outcome = yield` where the run happens"
+        raise HandlerRefusedError(function, reason)
+    made.wants_output = output
+    return made

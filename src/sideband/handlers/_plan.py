@@ -1,0 +1,247 @@
+"""Plans: whom one run calls at which timing, worked out before any event happens.
+
+1. `Listeners` are the handlers of a scope, filters included, in the order in which they were given.
+2. A `Plan` is what is left of them for one run: filtered, each handler once at its outermost place,
+   indexed by timing. It never changes, so a run ends with the handlers with which it started.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import Context
+from typing import Any, NamedTuple, final
+
+from sideband.errors import Abort
+from sideband.handlers._attach import Entry
+from sideband.handlers._handler import Handler, is_async, override
+from sideband.runs import Run, RunInfo
+
+__all__ = ["Call", "Listeners", "Pending", "Plan", "enter", "fire", "settle", "skip_async"]
+
+_Guards = dict[int, Callable[[Run], bool]]
+"""By place in the plan: what a handler's `when=` asks of the run."""
+
+_MAX_PLANS = 1024
+_ENDINGS = frozenset({"on_end", "on_error"})
+
+_logger = logging.getLogger("sideband")
+_warned: weakref.WeakSet[Handler] = weakref.WeakSet()
+
+
+class Call(NamedTuple):
+    """One handler's method for one timing, and the handler's place in the plan."""
+
+    method: Callable[..., Any]
+    handler: Handler
+    place: int
+
+
+class Pending(NamedTuple):
+    """An awaitable that a handler gave, and who is to be called once it is done."""
+
+    awaitable: Any
+    call: Call
+    rest: tuple[Call, ...]
+    stopped: BaseException | None
+
+
+@final
+class Plan:
+    """Whom a run calls at which timing.
+
+    Cost: made once for a scope and kind of run, then shared by all such runs.
+    """
+
+    __slots__ = ("_narrowed", "asynchronous", "chunks", "ends", "errors", "events", "handlers", "keeps_output", "starts")
+
+    def __init__(self, handlers: Sequence[Handler]) -> None:
+        """Index the handlers, innermost first, each of which stands there once."""
+        self.handlers = tuple(handlers)
+        self.starts = tuple(reversed(self._calls("on_start")))
+        self.ends = self._calls("on_end")
+        self.errors = self._calls("on_error")
+        self.chunks = self._calls("on_chunk")
+        self.events = self._calls("on_event")
+        self.asynchronous = any(
+            is_async(call.method) for call in (*self.starts, *self.ends, *self.errors, *self.chunks)
+        )
+        self.keeps_output = any(call.handler.wants_output for call in self.ends)
+        self._narrowed: dict[frozenset[int], Plan] = {}
+
+    def _calls(self, timing: str) -> tuple[Call, ...]:
+        found = ((override(handler, timing), handler, place) for place, handler in enumerate(self.handlers))
+        return tuple(Call(method, handler, place) for method, handler, place in found if method is not None)
+
+    def without(self, places: frozenset[int]) -> Plan:
+        """Return this plan less the handlers at some places."""
+        if not places:
+            return self
+        found = self._narrowed.get(places)
+        if found is None:
+            kept = [handler for place, handler in enumerate(self.handlers) if place not in places]
+            found = self._narrowed[places] = Plan(kept)
+        return found
+
+    def fire_event(self, run: Run, name: str, payload: Any) -> None:
+        """Tell the handlers of one event, in the run's private context unless that is in use."""
+        if self.events:
+            enter(run._context, _fire_event, self.events, run, name, payload)
+
+
+def _fire_event(calls: tuple[Call, ...], run: Run, name: str, payload: Any) -> None:
+    for call in calls:
+        try:
+            result = call.method(run, name, payload)
+        except Exception as error:  # noqa: BLE001 - a handler's failure is never its run's
+            report(run, call, "on_event", error)
+        else:
+            if result is not None:
+                skip_async(result, call.handler, "on_event")
+
+
+def enter(context: Context | None, function: Callable[..., Any], /, *args: Any) -> Any:
+    """Call a function in the run's private context, in the caller's where that is in use or missing.
+
+    It is in use while one of the run's handlers is being called: by that handler, or by another
+    thread. `function` must not raise a RuntimeError of its own; the firing functions never do.
+    """
+    if context is None:
+        return function(*args)
+    try:
+        return context.run(function, *args)
+    except RuntimeError as error:
+        if isinstance(error, RecursionError):
+            raise
+        return function(*args)
+
+
+def fire(calls: tuple[Call, ...], run: Run, timing: str, payload: Any) -> Pending | None:
+    """Call one timing's handlers in order, up to the first that has to be awaited.
+
+    A start or a chunk stops at once at an `Abort` or a `BaseException` that is no `Exception`. An
+    ending tells every handler first, then raises the latter.
+    """
+    ending: BaseException | None = None
+    for call in calls:
+        try:
+            result = call.method(run, payload)
+        except Exception as error:  # noqa: BLE001 - a handler's failure is never its run's
+            settle(run, call, timing, error)
+        except BaseException as error:
+            if timing not in _ENDINGS:
+                settle(run, call, timing, error)
+            ending = ending or error
+        else:
+            if result is not None and inspect.isawaitable(result):
+                return Pending(result, call, calls[calls.index(call) + 1 :], ending)
+    if ending is not None:
+        raise ending
+    return None
+
+
+def settle(run: Run, call: Call, timing: str, error: BaseException) -> None:
+    """Log what a handler raised, or raise it where it has the right to stop the run."""
+    if timing in _ENDINGS or (isinstance(error, Exception) and not isinstance(error, Abort)):
+        report(run, call, timing, error)
+        return
+    if timing == "on_start":  # only those outside of it have started, and will be told of the end
+        run._begun = call.place + 1
+    raise error
+
+
+def report(run: Run, call: Call, timing: str, error: BaseException) -> None:
+    """Log a handler's failure with its traceback, once for a run and handler."""
+    if run._failed is None:
+        run._failed = set()
+    if call.place in run._failed:
+        return
+    run._failed.add(call.place)
+    _logger.error(
+        "handler %r failed in %s of the %s run %r (%s); the run goes on, further failures of this handler in "
+        "this run are not logged",
+        call.handler, timing, run.component.value, run.name, run.id, exc_info=error,
+    )  # fmt: skip
+
+
+def skip_async(awaitable: Any, handler: Handler, timing: str) -> None:
+    """Drop what a plain call cannot await, and say so once for a handler."""
+    if inspect.iscoroutine(awaitable):
+        awaitable.close()
+    if inspect.isawaitable(awaitable):
+        warn_once(handler, timing)
+
+
+def warn_once(handler: Handler, timing: str) -> None:
+    """Log, once for a handler, that its asynchronous method cannot be called here."""
+    try:
+        if handler in _warned:
+            return
+        _warned.add(handler)
+    except TypeError:  # not hashable: say it each time rather than never
+        pass
+    _logger.warning(
+        "handler %r has an asynchronous %s, which a synchronous run cannot await; it is skipped there",
+        handler, timing,
+    )  # fmt: skip
+
+
+@final
+class Listeners:
+    """The handlers of a scope, and the plans made from them so far."""
+
+    __slots__ = ("_entries", "_plan", "_plans")
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        """Take the handlers in the order in which they were given, innermost first."""
+        self._entries = tuple(entries)
+        filtered = any(entry.conditions for entry in self._entries)
+        self._plan = None if filtered else Plan([entry.handler for entry in self._entries])
+        self._plans: dict[tuple[str, str, str], tuple[Plan, _Guards]] = {}
+
+    def plan_for(self, run_info: RunInfo) -> Plan:
+        """Return the plan of the runs of such a component, before anything asks for the run itself."""
+        return self._plan if self._plan is not None else self._filtered(run_info)[0]
+
+    def narrow(self, plan: Plan, run: Run) -> Plan:
+        """Return `plan` without the handlers whose `when=` refuses this run."""
+        if self._plan is not None:
+            return plan
+        guards = self._filtered(run._info)[1]
+        if not guards:
+            return plan
+        return plan.without(frozenset(place for place, guard in guards.items() if not guard(run)))
+
+    def _filtered(self, info: RunInfo) -> tuple[Plan, _Guards]:
+        key = (info.component, info.name, info.type)
+        found = self._plans.get(key)
+        if found is None:
+            if len(self._plans) >= _MAX_PLANS:  # names made at run time must not pile up
+                self._plans.clear()
+            found = self._plans[key] = self._make(info)
+        return found
+
+    def _make(self, info: RunInfo) -> tuple[Plan, _Guards]:
+        kept: dict[int, tuple[Handler, Callable[[Run], bool] | None]] = {}
+        for handler, conditions in self._entries:
+            if not all(condition.accepts(info) for condition in conditions):
+                continue
+            guard = _all_of([condition.when for condition in conditions if condition.when is not None])
+            before = kept.pop(id(handler), None)  # given again, it moves outward and may be called for either reason
+            kept[id(handler)] = (handler, _either(before[1], guard) if before else guard)
+        plan = Plan([handler for handler, _ in kept.values()])
+        return plan, {place: guard for place, (_, guard) in enumerate(kept.values()) if guard is not None}
+
+
+def _all_of(guards: list[Callable[[Run], bool]]) -> Callable[[Run], bool] | None:
+    return (lambda run: all(guard(run) for guard in guards)) if guards else None
+
+
+def _either(
+    first: Callable[[Run], bool] | None, second: Callable[[Run], bool] | None
+) -> Callable[[Run], bool] | None:
+    if first is None or second is None:
+        return None
+    return lambda run: first(run) or second(run)

@@ -1,0 +1,169 @@
+"""The scope of a block of code: handlers and metadata, inherited through context variables.
+
+1. A `Scope` and the current run are immutable values in two context variables: tasks, threads with a
+   copied context and callbacks inherit them, and nothing that one task does can pop another's.
+2. A scope caches what its handlers and the global ones come to; it looks again when the latter change.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar, Token, copy_context
+from types import MappingProxyType
+from typing import Any, ParamSpec, TypeVar, final
+
+from sideband.handlers import Entry, HandlerLike, Listeners, entries
+from sideband.runs import Run
+from sideband.runs._run import NO_METADATA
+from sideband.scope._registry import registry
+
+__all__ = [
+    "Scope",
+    "callbacks",
+    "current",
+    "current_run",
+    "current_scope",
+    "detached",
+    "listeners",
+    "metadata",
+    "propagate",
+    "restore",
+    "scope_of",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+@final
+class Scope:
+    """The handlers and the metadata of a block of code."""
+
+    __slots__ = ("_seen", "entries", "metadata")
+
+    def __init__(self, own: tuple[Entry, ...], inherited_metadata: Mapping[str, Any]) -> None:
+        """Hold handlers, innermost first, and metadata."""
+        self.entries = own
+        self.metadata = inherited_metadata
+        # One tuple, so that threads never see the listeners of one registry beside the mark of another.
+        self._seen: tuple[tuple[Entry, ...] | None, Listeners | None] = (None, None)
+
+    def look(self) -> Listeners | None:
+        """Return who listens here, global handlers included; None if nobody does."""
+        registered = registry.entries
+        seen, found = self._seen
+        if seen is not registered:
+            both = (*self.entries, *registered)
+            found = Listeners(both) if both else None
+            self._seen = (registered, found)
+        return found
+
+
+_ROOT = Scope((), NO_METADATA)
+
+current: ContextVar[Run | None] = ContextVar("sideband_current_run", default=None)
+current_scope: ContextVar[Scope] = ContextVar("sideband_scope", default=_ROOT)
+
+
+def listeners() -> Listeners | None:
+    """Return who listens where the caller stands; None if nobody does."""
+    return current_scope.get().look()
+
+
+def scope_of(*handlers: HandlerLike) -> Scope:
+    """Return a scope of its own: these handlers and the global ones, no metadata."""
+    return Scope(entries(*handlers), NO_METADATA)
+
+
+def current_run() -> Run | None:
+    """Return the run in whose body the caller stands; None outside of watched runs."""
+    return current.get()
+
+
+def restore(variable: ContextVar[T], token: Token[T]) -> None:
+    """Reset a variable unless this is not the context in which it was set.
+
+    A coroutine or generator that is closed by the garbage collector may be in any context; one that
+    never saw the value needs no reset.
+    """
+    try:
+        variable.reset(token)
+    except ValueError:
+        return
+
+
+@contextmanager
+def _scoped(scope: Scope) -> Iterator[None]:
+    token = current_scope.set(scope)
+    try:
+        yield
+    finally:
+        restore(current_scope, token)
+
+
+@contextmanager
+def callbacks(*handlers: HandlerLike) -> Iterator[None]:
+    """Attach handlers to every run that starts in the block, in its tasks and in what it calls.
+
+    Order: the first given is innermost; handlers of an enclosing block are inside of these.
+    Threads: tasks and `asyncio.to_thread` inherit them; use `propagate` for other threads.
+
+    Raises:
+        HandlerRefusedError: one of them is no handler, or could not work.
+    """
+    outer = current_scope.get()
+    with _scoped(Scope((*outer.entries, *entries(*handlers)), outer.metadata)):
+        yield
+
+
+@contextmanager
+def metadata(**entries: Any) -> Iterator[None]:
+    """Give every run that starts in the block these metadata, over the inherited ones."""
+    outer = current_scope.get()
+    with _scoped(Scope(outer.entries, MappingProxyType({**outer.metadata, **entries}))):
+        yield
+
+
+@contextmanager
+def detached() -> Iterator[None]:
+    """Cut the block off from the handlers and the run around it.
+
+    Global handlers still see the runs that start in it; their parent is None. Metadata stay.
+    """
+    token = current.set(None)
+    try:
+        with _scoped(Scope((), current_scope.get().metadata)):
+            yield
+    finally:
+        restore(current, token)
+
+
+def propagate(function: Callable[P, R]) -> Callable[P, R]:
+    """Bind a function to the caller's scope, for a thread that would start with an empty one.
+
+    The whole context is carried, as `asyncio.to_thread` does: handlers, current run, metadata and
+    everybody else's context variables. What the function changes in it stays there.
+
+    Threads: the result may be called from any number of threads at once.
+
+    Raises:
+        TypeError: a coroutine or generator function, whose body runs after the call has returned.
+    """
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        msg = f"propagate takes a plain function, got {function!r}; a task inherits the scope by itself"
+        raise TypeError(msg)
+    if inspect.isgeneratorfunction(function):
+        msg = f"propagate takes a plain function, got the generator function {function!r}; bind what consumes it"
+        raise TypeError(msg)
+    context = copy_context()
+
+    @functools.wraps(function)
+    def bound(*args: P.args, **kwargs: P.kwargs) -> R:
+        # A context can be entered once at a time, so each call gets a copy.
+        return context.copy().run(function, *args, **kwargs)
+
+    return bound
