@@ -40,7 +40,7 @@ check: install-dev ## lint, types, layers, documents' code, tracked text, the bu
 	$(BIN)/python scripts/check.py $(ARGS)
 
 docs: install-dev ## run every code block of README.md and docs/
-	$(PYTEST) tests/docs $(ARGS)
+	$(PYTEST) -p no:randomly tests/docs $(ARGS)
 
 bench: install-dev ## run the benchmarks, one after the other
 	@for file in benchmarks/bench_*.py; do \

@@ -22,13 +22,23 @@ PYTHON = INSTALLED / "bin" / "python"
 def main() -> None:
     """Build, install and look."""
     shutil.rmtree(BUILD, ignore_errors=True)
-    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(BUILD))
+    BUILD.mkdir(parents=True)
+    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(BUILD), cwd=ROOT)
     (wheel,) = BUILD.glob("*.whl")
     check_files(wheel)
     install(wheel)
     run(str(PYTHON), "-I", "-W", "error", "-c", "import sideband, sideband.serving, sideband.testing")
     show_extras()
-    run(sys.executable, "-m", "pyright", "--pythonpath", str(PYTHON), "--verifytypes", "sideband", "--ignoreexternal")
+    run(
+        sys.executable,
+        "-m",
+        "pyright",
+        "--pythonpath",
+        str(PYTHON),
+        "--verifytypes",
+        "sideband",
+        "--ignoreexternal",
+    )
 
 
 def check_files(wheel: Path) -> None:
@@ -55,12 +65,14 @@ def show_extras() -> None:
 
 def site_packages(environment: Path) -> Path:
     """Return where the environment keeps its packages."""
-    return Path(sysconfig.get_path("purelib", "venv", {"base": str(environment), "platbase": str(environment)}))
+    return Path(
+        sysconfig.get_path("purelib", "venv", {"base": str(environment), "platbase": str(environment)})
+    )
 
 
-def run(*command: str) -> None:
-    """Run a command, and stop with its exit code where it fails."""
-    code = subprocess.run(command, cwd=BUILD.parent if BUILD.exists() else ROOT, check=False).returncode
+def run(*command: str, cwd: Path = BUILD) -> None:
+    """Run a command where it cannot see this tree's own sources, and stop with its exit code where it fails."""
+    code = subprocess.run(command, cwd=cwd, check=False).returncode
     if code:
         sys.exit(code)
 
