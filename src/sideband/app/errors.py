@@ -1,0 +1,134 @@
+"""What the application raises for its user to act on. May import errors.
+
+AppError
+├── NothingToIndexError         no document was found, or none could be read
+└── StoreError                  `path` is the store's file
+    ├── StoreNotFoundError      (FileNotFoundError) there is no store yet
+    ├── NotAStoreError          (ValueError) the file is something else
+    ├── StoreDamagedError       SQLite finds the file broken
+    ├── StoreVersionError       made by a newer Sideband
+    ├── StoreModelError         (ValueError) its vectors are of another model
+    ├── StoreLockedError        (TimeoutError) another process writes to it
+    └── StoreAccessError        (OSError) it cannot be opened, read or written
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sideband.errors import SidebandError
+
+__all__ = [
+    "AppError",
+    "NotAStoreError",
+    "NothingToIndexError",
+    "StoreAccessError",
+    "StoreDamagedError",
+    "StoreError",
+    "StoreLockedError",
+    "StoreModelError",
+    "StoreNotFoundError",
+    "StoreVersionError",
+]
+
+
+class AppError(SidebandError):
+    """The root of what the application raises."""
+
+
+class NothingToIndexError(AppError):
+    """No document was found, or none of those found could be read."""
+
+    def __init__(self, places: tuple[str, ...], skipped: int = 0) -> None:
+        """Name the places that were searched and count what was skipped there."""
+        where = ", ".join(map(repr, places))
+        reason = (
+            f"all {skipped} files there were skipped"
+            if skipped
+            else "no text, Markdown or Python files there"
+        )
+        super().__init__(f"nothing to index in {where}: {reason}")
+        self.places = places
+        self.skipped = skipped
+
+
+class StoreError(AppError):
+    """The root of what goes wrong with a store; `path` is its file."""
+
+    def __init__(self, path: Path, message: str) -> None:
+        """Name the store's file in front of what happened."""
+        super().__init__(f"store {str(path)!r}: {message}")
+        self.path = path
+
+
+class StoreNotFoundError(StoreError, FileNotFoundError):
+    """There is no store at the path."""
+
+    def __init__(self, path: Path) -> None:
+        """Say how to make one."""
+        super().__init__(
+            path, "there is none yet; make it with `sideband index`, or name another with --store"
+        )
+
+
+class NotAStoreError(StoreError, ValueError):
+    """The file at the path is not a store, and was left as it is."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        """Say what the file is instead."""
+        super().__init__(path, f"this is {what}, not a store of Sideband; name another file with --store")
+
+
+class StoreDamagedError(StoreError):
+    """SQLite finds the file broken."""
+
+    def __init__(self, path: Path, detail: str) -> None:
+        """Pass on what SQLite says."""
+        super().__init__(
+            path,
+            f"the file is damaged ({detail}); make it anew with `sideband index --rebuild`, or restore a copy",
+        )
+
+
+class StoreVersionError(StoreError):
+    """The store was made by a newer Sideband than this one."""
+
+    def __init__(self, path: Path, *, found: int, supported: int) -> None:
+        """Tell both versions."""
+        super().__init__(
+            path, f"its schema is version {found}, this Sideband reads up to {supported}; update Sideband"
+        )
+        self.found = found
+        self.supported = supported
+
+
+class StoreModelError(StoreError, ValueError):
+    """The store holds the vectors of another model; vectors of two models cannot be compared."""
+
+    def __init__(self, path: Path, *, stored: str, wanted: str) -> None:
+        """Name both models."""
+        super().__init__(
+            path,
+            f"it was indexed with {stored}, not {wanted}; use another --store, or index anew with --rebuild",
+        )
+        self.stored = stored
+        self.wanted = wanted
+
+
+class StoreLockedError(StoreError, TimeoutError):
+    """Another process is writing to the store and did not finish in time."""
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        """Tell how long was waited, in seconds."""
+        super().__init__(
+            path, f"another process has locked it for over {seconds:g} s; try again when it is done"
+        )
+        self.seconds = seconds
+
+
+class StoreAccessError(StoreError, OSError):
+    """The store cannot be opened, read or written."""
+
+    def __init__(self, path: Path, detail: str) -> None:
+        """Pass on what the system says."""
+        super().__init__(path, f"cannot be used: {detail}; name another file with --store")

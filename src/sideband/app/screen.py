@@ -1,0 +1,58 @@
+"""What is written to the terminal: consoles, safe text, pictures. May import nothing of ours."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from platformdirs import user_data_path
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+__all__ = ["errors_console", "output_console", "printable", "save_picture", "size", "store_path"]
+
+_PICTURE_COLUMNS = 100
+
+
+def output_console() -> Console:
+    """Return the console of standard output, for results."""
+    return Console(file=sys.stdout, highlight=False)
+
+
+def errors_console() -> Console:
+    """Return the console of standard error, for progress and what went wrong."""
+    return Console(file=sys.stderr, highlight=False)
+
+
+def store_path(given: Path | None) -> Path:
+    """Return the store's file: the given one, or the one in the user's data folder."""
+    return given if given is not None else user_data_path("sideband", appauthor=False) / "sideband.db"
+
+
+def printable(text: str) -> str:
+    """Return text on one line without control characters: a document may hold a terminal's commands."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+
+
+def size(count: int) -> str:
+    """Return a number of bytes in the unit that suits it."""
+    if count < 2**20:
+        return f"{count / 2**10:.0f} KiB"
+    return f"{count / 2**20:.1f} MiB"
+
+
+def save_picture(path: Path, command: str, shown: Sequence[RenderableType]) -> None:
+    """Draw what a command showed as an SVG picture of a terminal."""
+    console = Console(
+        record=True, file=io.StringIO(), width=_PICTURE_COLUMNS, force_terminal=True, highlight=False
+    )
+    console.print(Text(f"$ {command}", style="bold"))
+    for renderable in shown:
+        console.print(renderable)
+    # Without the web fonts that rich names: a picture of ours asks no server for anything.
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", console.export_svg(title="sideband"), flags=re.DOTALL)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(svg, encoding="utf-8")
