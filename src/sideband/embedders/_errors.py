@@ -1,0 +1,51 @@
+"""What can go wrong before an embedder is there. May import errors.
+
+SidebandError
+├── UnknownEmbedderError    (LookupError) no embedder has the name
+├── MissingExtraError       (ImportError) what the embedder needs is not installed
+└── ModelChangedError       (ValueError) another version of the model is installed than was asked for
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sideband.errors import SidebandError
+
+__all__ = ["MissingExtraError", "ModelChangedError", "UnknownEmbedderError"]
+
+
+class UnknownEmbedderError(SidebandError, LookupError):
+    """An embedder was asked for by a name that none has."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        """List the names that there are."""
+        self.name = name
+        self.known = tuple(known)
+        super().__init__(f"there is no embedder {name!r}; there are: {', '.join(map(repr, self.known))}")
+
+
+class MissingExtraError(SidebandError, ImportError):
+    """A package that the embedder needs, or a file of it, is not installed."""
+
+    def __init__(self, extra: str, missing: str) -> None:
+        """Say what is missing and which command installs it."""
+        super().__init__(
+            f'the embedder {extra!r} needs {missing}, which is not installed; run: pip install "sideband[{extra}]"',
+            name=missing,
+        )
+        self.extra = extra
+        self.missing = missing
+
+
+class ModelChangedError(SidebandError, ValueError):
+    """The installed model is not the one that was named, so that their vectors cannot be compared."""
+
+    def __init__(self, wanted: str, installed: str) -> None:
+        """Name both models."""
+        super().__init__(
+            f"{wanted!r} is wanted, but {installed!r} is installed, and their vectors cannot be compared; "
+            f"install the former, or embed everything again with the latter"
+        )
+        self.wanted = wanted
+        self.installed = installed
