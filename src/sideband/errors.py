@@ -3,6 +3,12 @@
     SidebandError
     ├── Abort                       a handler stops the run that it watches
     ├── HandlerRefusedError         (TypeError) a handler that cannot work was attached
+    ├── StreamError
+    │   ├── ReaderClosedError       (BrokenPipeError) sent to a reader that had closed
+    │   ├── StreamBrokenError       (RuntimeError) the producer went away without an ending
+    │   ├── StreamBusyError         (RuntimeError) a second reader while the first one waits
+    │   ├── StreamClosedError       (RuntimeError) used after its own side closed it or handed it over
+    │   └── StreamLoopError         (RuntimeError) used on two event loops
     └── ServingError
         ├── NotStartedError         (RuntimeError) dispatched to before start
         ├── ServingClosedError      (RuntimeError) dispatched to, or waiting, at the close
@@ -12,6 +18,8 @@
         ├── LengthMismatchError     (ValueError) not one entry an item
         ├── UnknownHookError        (ValueError) an event name that was not declared
         └── LateEmitError           (RuntimeError) an event after its batch had ended
+
+Each leaf inherits the built-in in brackets, too, so that code that knows nothing of this library can catch it.
 """
 
 from __future__ import annotations
@@ -26,9 +34,15 @@ __all__ = [
     "LengthMismatchError",
     "NotStartedError",
     "QueueFullError",
+    "ReaderClosedError",
     "ServingClosedError",
     "ServingError",
     "SidebandError",
+    "StreamBrokenError",
+    "StreamBusyError",
+    "StreamClosedError",
+    "StreamError",
+    "StreamLoopError",
     "UnknownHookError",
     "WrongThreadError",
 ]
@@ -54,6 +68,59 @@ class HandlerRefusedError(SidebandError, TypeError):
         super().__init__(f"{candidate!r} cannot be attached as a handler: {reason}")
         self.candidate = candidate
         self.reason = reason
+
+
+class StreamError(SidebandError):
+    """The root of what streams raise themselves; an error of a source passes through as it is."""
+
+
+class ReaderClosedError(StreamError, BrokenPipeError):
+    """A chunk was sent, or waited to be taken, when the reader closed; it was not delivered."""
+
+    def __init__(self) -> None:
+        """Say that nobody reads any more."""
+        super().__init__("the reader has closed its end: nobody takes this chunk; stop sending")
+
+
+class StreamBrokenError(StreamError, RuntimeError):
+    """The producer went away without ending the stream; what it had sent was delivered before."""
+
+    def __init__(self, reason: str) -> None:
+        """Say how the producer went."""
+        super().__init__(f"the stream broke off: {reason}")
+        self.reason = reason
+
+
+class StreamBusyError(StreamError, RuntimeError):
+    """A stream was used while another task or thread was reading it; nothing was lost."""
+
+    def __init__(self, stream: object, doing: str = "read") -> None:
+        """Name the stream and what was tried."""
+        super().__init__(
+            f"{stream!r} cannot be {doing} while another reader waits for its next chunk; "
+            "give each reader a stream of its own with `copy(n)`"
+        )
+        self.stream = stream
+        self.doing = doing
+
+
+class StreamClosedError(StreamError, RuntimeError):
+    """A stream's end was used after that same side had closed it or handed it over."""
+
+    def __init__(self, message: str) -> None:
+        """Say what was done and what to use instead."""
+        super().__init__(message)
+
+
+class StreamLoopError(StreamError, RuntimeError):
+    """One asynchronous stream was used on two event loops."""
+
+    def __init__(self, what: object) -> None:
+        """Point to what joins threads."""
+        super().__init__(
+            f"{what!r} is bound to the event loop that used it first; join threads with `pipe_sync` "
+            "or `asyncio.run_coroutine_threadsafe`"
+        )
 
 
 class ServingError(SidebandError):
