@@ -62,4 +62,4 @@ class WordLlama(LocalEmbedder):
         return ids[: self.max_tokens]
 
     def _pooled(self, texts: list[list[int]]) -> NDArray[np.float32]:
-        return np.stack([self._table[ids].mean(axis=0) for ids in texts])
+        return np.stack([self._table.take(ids, axis=0).mean(axis=0) for ids in texts])
