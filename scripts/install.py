@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
+VERSION = sys.version.split()[0]
 RECORD = VENV / "made-from.json"
 
 # The locks of each target, in order, each with what pip needs beside the file. The models' own metadata asks for
@@ -31,9 +32,9 @@ def main(target: str) -> None:
     """Install what `target` lacks."""
     made_from = read_record()
     if not reusable(made_from):
-        print(f"Making .venv with Python {sys.version.split()[0]} …", flush=True)
+        print(f"Making .venv with Python {VERSION} …", flush=True)
         make_environment()
-        made_from = {"place": str(VENV)}
+        made_from = {"place": str(VENV), "python": VERSION}
     for name, options in LOCKS[target].items():
         if name not in made_from:
             print(f"Installing what requirements/{name} pins (once; about a minute) …", flush=True)
@@ -63,10 +64,11 @@ def write_record(made_from: dict[str, str]) -> None:
 
 
 def reusable(made_from: dict[str, str]) -> bool:
-    """Tell whether .venv stands where it was made, its Python runs, and no lock in it has changed."""
+    """Tell whether .venv stands where it was made, has the Python that was asked for, and no lock has changed."""
     locks = [name for names in LOCKS.values() for name in names if name in made_from]
     return (
         made_from.get("place") == str(VENV)
+        and ("PYTHON" not in os.environ or made_from.get("python") == VERSION)
         and all(made_from[name] == digest(ROOT / "requirements" / name) for name in locks)
         and subprocess.run([PYTHON, "-c", ""], check=False, capture_output=True).returncode == 0
     )
