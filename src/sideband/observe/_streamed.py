@@ -5,14 +5,21 @@
    context; between two steps the consumer sees neither.
 3. A chunk is told to the handlers before the consumer has it.
 4. The ending is told before the consumer learns of it: ok at exhaustion, error, cancelled, closed.
+5. A driver is a generator itself, so that Python's own rules for one that is running, closed or not
+   yet started hold for it.
 """
+
+# A run keeps its private parts for the layers that drive it, and this is one of them.
+# pyright: reportPrivateUsage=false
 
 from __future__ import annotations
 
+import functools
+import logging
 import sys
 import time
 import warnings
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextvars import Token
 from types import TracebackType
 from typing import Any, TypeVar, final
@@ -22,6 +29,7 @@ from sideband.handlers._plan import Pending, enter, fire
 from sideband.observe._lifecycle import (
     Changed,
     begin,
+    context_of,
     end,
     end_with_error,
     plan_of,
@@ -38,6 +46,8 @@ __all__ = ["ObservedAsyncGenerator", "join", "watch_generator"]
 T = TypeVar("T")
 S = TypeVar("S")
 
+_logger = logging.getLogger("sideband")
+
 
 def join(chunks: list[Any]) -> Any:
     """Put chunks together: text is joined, anything else stays a list."""
@@ -50,14 +60,16 @@ def join(chunks: list[Any]) -> Any:
 class StreamedRun:
     """The core of a run with a streamed output."""
 
-    __slots__ = ("_changed", "_join", "_kept", "_token", "run")
+    __slots__ = ("_changed", "_join", "_kept", "_tell", "_token", "run")
 
     def __init__(self, info: RunInfo, found: Listeners, value: Any, join: Callable[[list[Any]], Any]) -> None:
         """Begin the run; it is started by `start` inside of the first step."""
         self.run = begin(info, found, value)
         self.run.streamed = True
+        plan = plan_of(self.run)
+        self._tell: Callable[[Any], Pending | None] | None = None
         self._join = join
-        self._kept: list[Any] | None = [] if plan_of(self.run).keeps_output else None
+        self._kept: list[Any] | None = [] if plan.keeps_output else None
         self._changed: Changed | None = None
         self._token: Token[Run | None] | None = None
 
@@ -68,17 +80,21 @@ class StreamedRun:
             self._changed.set()
 
     def leave_step(self) -> None:
-        """Give the consumer's context back as it was."""
-        if self._token is None:
-            return
-        if self._changed is not None:
-            self._changed.reset()
-        restore(current, self._token)
-        self._token = None
+        """Give the consumer's context back as it was; harmless where no step is going on."""
+        token = self._token
+        if token is not None:
+            self._token = None
+            if self._changed is not None:
+                self._changed.reset()
+            restore(current, token)
 
     def start(self) -> Pending | None:
         """Tell the start handlers; inside of the first step."""
-        return start(self.run)
+        pending = start(self.run)
+        calls = plan_of(self.run).chunks
+        if calls:
+            self._tell = functools.partial(enter, context_of(self.run), fire, calls, self.run, "on_chunk")
+        return pending
 
     def started(self) -> None:
         """Show the body what the start handlers changed."""
@@ -88,22 +104,19 @@ class StreamedRun:
                 self._changed.set()
 
     def chunk(self, chunk: Any) -> Pending | None:
-        """Tell the handlers of one chunk.
+        """Leave the step that gave a chunk, and tell the handlers of it.
 
         Raises:
             Abort: a handler stops the run; the driver closes the source and ends it.
         """
+        self.leave_step()
         run = self.run
         run.chunks += 1
         if run.chunks == 1:
             run.time_to_first_chunk = time.perf_counter() - run._t0
         if self._kept is not None:
             self._kept.append(chunk)
-        calls = plan_of(run).chunks
-        if not calls:
-            return None
-        pending: Pending | None = enter(run._context, fire, calls, run, "on_chunk", chunk)
-        return pending
+        return None if self._tell is None else self._tell(chunk)
 
     def end(self, outcome: Outcome) -> Pending | None:
         """End the run with what its consumer had of it."""
@@ -117,9 +130,17 @@ class StreamedRun:
         self._kept = None
         return end_with_error(self.run, error)
 
+    def close_failed(self, failure: Exception) -> None:
+        """Log that a source could not be closed after its run had failed: the run's error goes first."""
+        _logger.error("the source of %r failed to close after its run had failed", self.run, exc_info=failure)
+
 
 def watch_generator(
-    info: RunInfo, value: Any, found: Listeners, source: Generator[T, S, Any]
+    info: RunInfo,
+    value: Any,
+    found: Listeners,
+    source: Generator[T, S, Any],
+    join: Callable[[list[Any]], Any] = join,
 ) -> Generator[T, S, Any]:
     """Drive a generator as one run; the delegation of PEP 380 with the handlers told on the way."""
     streamed = StreamedRun(info, found, value, join)
@@ -134,11 +155,12 @@ def watch_generator(
             try:
                 chunk = step(sent)
             except StopIteration as stop:
+                streamed.leave_step()
                 skip(run, "on_end", None, streamed.end(Outcome.OK))
                 return stop.value
-            finally:
-                streamed.leave_step()
-            skip(run, "on_chunk", chunk, streamed.chunk(chunk))
+            pending = streamed.chunk(chunk)
+            if pending is not None:
+                skip(run, "on_chunk", chunk, pending)
             try:
                 sent = yield chunk
                 step = source.send
@@ -152,8 +174,12 @@ def watch_generator(
     except BaseException as error:
         streamed.leave_step()
         if run.outcome is None:
-            _close(streamed, source)
-            skip(run, "on_error", error, streamed.fail(error))
+            try:
+                _close(streamed, source)
+            except Exception as failure:  # noqa: BLE001 - the first error is the one to raise
+                streamed.close_failed(failure)
+            finally:
+                skip(run, "on_error", error, streamed.fail(error))
         raise
     finally:
         # The traceback of an error refers to this frame: keep no way back from it to the error.
@@ -168,6 +194,69 @@ def _close(streamed: StreamedRun, source: Generator[Any, Any, Any]) -> None:
         streamed.leave_step()
 
 
+async def _watch(streamed: StreamedRun, source: AsyncGenerator[T, S]) -> AsyncGenerator[T, S]:
+    """Drive an asynchronous generator as one run; as `watch_generator`, with waiting."""
+    run = streamed.run
+    step: Callable[[Any], Any] = source.asend
+    sent: Any = None
+    try:
+        streamed.enter_step()
+        pending = streamed.start()
+        if pending is not None:
+            await wait_start(run, "on_start", run.input, pending)
+        streamed.started()
+        while True:
+            try:
+                chunk = await step(sent)
+            except StopAsyncIteration:
+                streamed.leave_step()
+                await wait_ending(run, "on_end", run.output, streamed.end(Outcome.OK))
+                return
+            pending = streamed.chunk(chunk)
+            if pending is not None:
+                await wait_start(run, "on_chunk", chunk, pending)
+            try:
+                sent = yield chunk
+                step = source.asend
+            except GeneratorExit:
+                await _aclose(streamed, source)
+                await wait_ending(run, "on_end", run.output, streamed.end(Outcome.CLOSED))
+                raise
+            except BaseException as error:  # noqa: BLE001 - thrown in by the consumer, for the source
+                step, sent = source.athrow, error
+            streamed.enter_step()
+    except BaseException as error:
+        streamed.leave_step()
+        if run.outcome is None:
+            await _fail(streamed, source, error)
+        raise
+    finally:
+        del run, streamed, sent
+
+
+async def _fail(streamed: StreamedRun, source: AsyncGenerator[Any, Any], error: BaseException) -> None:
+    run = streamed.run
+    if isinstance(error, GeneratorExit):  # what drives this is being closed itself and may not wait
+        skip(run, "on_error", error, streamed.fail(error))
+        return
+    try:
+        await _aclose(streamed, source)
+    except Exception as failure:  # noqa: BLE001 - the first error is the one to raise
+        streamed.close_failed(failure)
+    finally:
+        await wait_ending(run, "on_error", error, streamed.fail(error))
+
+
+async def _aclose(streamed: StreamedRun, source: AsyncGenerator[Any, Any]) -> None:
+    if getattr(source, "ag_running", False):  # the event loop, shutting down, closes it at this moment
+        return
+    streamed.enter_step()
+    try:
+        await source.aclose()
+    finally:
+        streamed.leave_step()
+
+
 @final
 class ObservedAsyncGenerator(AsyncGenerator[T, S]):
     """An asynchronous generator that is watched if somebody listens at its first pull.
@@ -177,7 +266,7 @@ class ObservedAsyncGenerator(AsyncGenerator[T, S]):
     Threads: read it in one task at a time; not necessarily the one that made it.
     """
 
-    __slots__ = ("__weakref__", "_decided", "_info", "_join", "_source", "_streamed", "_value")
+    __slots__ = ("__weakref__", "_info", "_join", "_source", "_stream", "_streamed", "_value")
 
     def __init__(
         self,
@@ -191,102 +280,46 @@ class ObservedAsyncGenerator(AsyncGenerator[T, S]):
         self._value = value
         self._source = source
         self._join = join
-        self._decided = False
+        # What is pulled: undecided before the first pull, then the bare generator or the one that drives it.
+        self._stream: AsyncGenerator[T, S] | None = None
         self._streamed: StreamedRun | None = None
 
     def __aiter__(self) -> AsyncGenerator[T, S]:
         """Return the bare generator where nobody listens: it is about to be pulled, and costs nothing more."""
-        if not self._decided and listeners() is None:
-            return self._source
-        return self
+        if self._stream is None and listeners() is None:
+            self._stream = self._source
+        return self if self._stream is not self._source else self._source
 
-    async def __anext__(self) -> T:
+    def _pulled(self) -> AsyncGenerator[T, S]:
+        found = listeners()
+        if found is None:
+            self._stream = self._source
+        else:
+            self._streamed = StreamedRun(self._info, found, self._value, self._join)
+            self._stream = _watch(self._streamed, self._source)
+        return self._stream
+
+    def __anext__(self) -> Any:
         """Return the next chunk, after the handlers have been told."""
-        return await self._step(self._source.__anext__())
+        return (self._stream or self._pulled()).__anext__()
 
-    async def asend(self, value: S) -> T:
+    def asend(self, value: S) -> Any:
         """Send a value into the generator and return its next chunk."""
-        return await self._step(self._source.asend(value))
+        return (self._stream or self._pulled()).asend(value)
 
-    async def athrow(self, *error: Any) -> T:
+    def athrow(self, *error: Any) -> Any:
         """Throw an exception into the generator and return its next chunk."""
-        return await self._step(self._source.athrow(*error))
+        return self._unpulled().athrow(*error)
 
-    async def _step(self, step: Awaitable[T]) -> T:
-        streamed = self._streamed
-        if streamed is None:
-            found = None if self._decided else listeners()
-            self._decided = True
-            if found is None:
-                return await step
-            streamed = self._streamed = StreamedRun(self._info, found, self._value, self._join)
-            streamed.enter_step()
-            await self._start(streamed)
-        else:
-            streamed.enter_step()
-        run = streamed.run
-        try:
-            try:
-                chunk = await step
-            finally:
-                streamed.leave_step()
-            pending = streamed.chunk(chunk)
-            if pending is not None:
-                await wait_start(run, "on_chunk", chunk, pending)
-        except StopAsyncIteration:
-            await wait_ending(run, "on_end", run.output, streamed.end(Outcome.OK))
-            raise
-        except BaseException as error:
-            await self._fail(streamed, error)
-            raise
-        else:
-            return chunk
-        finally:
-            del run, streamed
-
-    async def _start(self, streamed: StreamedRun) -> None:
-        try:
-            pending = streamed.start()
-            if pending is not None:
-                await wait_start(streamed.run, "on_start", self._value, pending)
-        except BaseException as error:
-            streamed.leave_step()
-            await self._fail(streamed, error)
-            raise
-        streamed.started()
-
-    async def _fail(self, streamed: StreamedRun, error: BaseException) -> None:
-        run = streamed.run
-        if run.outcome is None:
-            try:
-                await self._close(streamed)
-            finally:
-                pending = streamed.fail(error)
-                if isinstance(error, GeneratorExit):  # this coroutine is being closed and may not wait
-                    skip(run, "on_error", error, pending)
-                else:
-                    await wait_ending(run, "on_error", error, pending)
-
-    async def aclose(self) -> None:
+    def aclose(self) -> Any:
         """Close the generator; its run ends as closed unless it has ended."""
-        streamed = self._streamed
-        if streamed is None or streamed.run.outcome is not None:
-            self._decided = True
-            await self._source.aclose()
-            return
-        try:
-            await self._close(streamed)
-        except BaseException as error:
-            await wait_ending(streamed.run, "on_error", error, streamed.fail(error))
-            raise
-        await wait_ending(streamed.run, "on_end", streamed.run.output, streamed.end(Outcome.CLOSED))
+        return self._unpulled().aclose()
 
-    async def _close(self, streamed: StreamedRun) -> None:
-        streamed.enter_step()
-        try:
-            await self._source.aclose()
-        finally:
-            streamed.leave_step()
+    def _unpulled(self) -> AsyncGenerator[T, S]:
+        # What is closed or thrown into before its first pull does not run, and is no run.
+        if self._stream is None:
+            self._stream = self._source
+        return self._stream
 
     async def __aenter__(self) -> AsyncGenerator[T, S]:
         """Return the stream; leaving the block closes it."""

@@ -1,0 +1,226 @@
+"""From a caller's values to its results: the run, the maps, the request. Written once for all callers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from typing import Any, final
+
+from sideband.errors import NotStartedError
+from sideband.handlers import Listeners
+from sideband.observe._lifecycle import plan_of
+from sideband.observe._observation import Observation
+from sideband.observe._streamed import ObservedAsyncGenerator, watch_generator
+from sideband.runs import Run, RunInfo
+from sideband.scope._scope import Scope, current, listeners
+from sideband.serving._batch import BatchOutput, HookEvent, listed
+from sideband.serving._call import Call
+from sideband.serving._engine import Engine
+from sideband.serving._execution import Surroundings
+from sideband.serving._inline import Inline, InlineRequest
+from sideband.serving._requests import TaskRequest, ThreadRequest, drive
+from sideband.serving._settings import Settings
+
+__all__ = ["Dispatcher", "Options"]
+
+
+@final
+class Options:
+    """What one call asks for."""
+
+    __slots__ = ("inline", "return_exceptions", "single", "timeout")
+
+    def __init__(
+        self,
+        *,
+        timeout: float | None = None,
+        return_exceptions: bool = False,
+        single: bool = False,
+        inline: bool = False,
+    ) -> None:
+        """Check the timeout.
+
+        Raises:
+            ValueError: it is negative.
+        """
+        if timeout is not None and timeout < 0:
+            msg = f"timeout must not be negative, got {timeout!r}"
+            raise ValueError(msg)
+        self.timeout = timeout
+        self.return_exceptions = return_exceptions
+        self.single = single
+        self.inline = inline
+
+
+@final
+class Dispatcher:
+    """The calls of one serving."""
+
+    def __init__(self, settings: Settings, info: RunInfo, batch_info: RunInfo, scope: Scope, inline: Inline) -> None:
+        """Serve nothing yet: `engine` is set while the serving is started."""
+        self.engine: Engine | None = None
+        self._settings = settings
+        self._info = info
+        self._batch_info = batch_info
+        self._scope = scope
+        self._inline = inline
+
+    def surroundings(self) -> Surroundings:
+        """Return what executions have around them that are made in the calling context."""
+        return Surroundings(self._batch_info, self._scope, self._settings.hooks)
+
+    def started(self) -> Engine:
+        """Return the engine.
+
+        Raises:
+            NotStartedError: there is none.
+        """
+        if self.engine is None:
+            raise NotStartedError(self._settings.name)
+        return self.engine
+
+    # -- results ---------------------------------------------------------------------------------
+
+    async def respond(self, values: Iterable[Any], options: Options) -> Any:
+        """Return the results, or the one result of a single value, to a task."""
+        items = _items(values)
+        found = listeners()
+        if found is None:
+            return await self._results(None, items, options, synchronous=False)
+        observation = self._observation(found, items, options)
+        async with observation:
+            results = await self._results(observation.run, items, options, synchronous=False)
+            observation.run.output = results
+        return results
+
+    def respond_sync(self, values: Iterable[Any], options: Options) -> Any:
+        """Return the results, or the one result of a single value, to a thread."""
+        items = _items(values)
+        found = listeners()
+        if found is None:
+            return drive(self._results(None, items, options, synchronous=True))
+        observation = self._observation(found, items, options)
+        with observation:
+            results = drive(self._results(observation.run, items, options, synchronous=True))
+            observation.run.output = results
+        return results
+
+    def _observation(self, found: Listeners, items: list[Any], options: Options) -> Observation:
+        return Observation.of(self._info, found, items[0] if options.single else items)
+
+    async def _results(self, run: Run | None, items: list[Any], options: Options, *, synchronous: bool) -> Any:
+        mapped = self._map_inputs(items)
+        call = self._call(run, mapped, options, streaming=False)
+        del run  # the traceback of an error refers to this frame, and the run to the error
+        if not mapped:
+            results: list[Any] = []
+        elif options.inline:
+            request = InlineRequest(self._inline, call, self.surroundings(), synchronous=synchronous)
+            results = await request.results(mapped)
+        else:
+            results = await self._request(call, mapped, options, synchronous=synchronous).results()
+        results = self._map_results(results, len(items))
+        return results[0] if options.single else results
+
+    # -- streams ---------------------------------------------------------------------------------
+
+    def stream(self, values: Iterable[Any], options: Options) -> AsyncGenerator[Any, None]:
+        """Return the events for a task."""
+        items = _items(values)
+        source = self._events(items, options, synchronous=False)
+        return ObservedAsyncGenerator(self._info, items[0] if options.single else items, source, join=_flat)
+
+    def stream_sync(self, values: Iterable[Any], options: Options) -> Generator[Any, None, None]:
+        """Return the events for a thread."""
+        items = _items(values)
+        return self._watched(items, options)
+
+    def _watched(self, items: list[Any], options: Options) -> Generator[Any, None, None]:
+        source = _driven(self._events(items, options, synchronous=True))
+        found = listeners()
+        if found is None:
+            yield from source
+        else:
+            value = items[0] if options.single else items
+            yield from watch_generator(self._info, value, found, source, join=_flat)
+
+    async def _events(self, items: list[Any], options: Options, *, synchronous: bool) -> AsyncGenerator[Any, None]:
+        mapped = self._map_inputs(items)
+        if len(mapped) != len(items):  # the parts of a stream have to be those of the caller's values
+            listed(mapped, self._settings.name, "what map_inputs gives to a stream", len(items))
+        if not mapped:
+            return
+        run = current.get()
+        own = run if run is not None and run._info is self._info else None
+        call = self._call(own, mapped, options, streaming=True)
+        del run, own
+        events = self._request(call, mapped, options, synchronous=synchronous).events()
+        try:
+            async for event in events:
+                yield self._map_event(event)
+        finally:
+            await events.aclose()
+
+    # -- what both share -------------------------------------------------------------------------
+
+    def _call(self, run: Run | None, mapped: list[Any], options: Options, *, streaming: bool) -> Call:
+        heard = streaming or (run is not None and bool(plan_of(run).events))
+        return Call(
+            len(mapped),
+            run=run,
+            listening=heard,
+            streaming=streaming,
+            return_exceptions=options.return_exceptions,
+        )
+
+    def _request(
+        self, call: Call, mapped: list[Any], options: Options, *, synchronous: bool
+    ) -> TaskRequest | ThreadRequest:
+        engine, settings = self.started(), self._settings
+        kind = ThreadRequest if synchronous else TaskRequest
+        request = kind(engine, call, name=settings.name, timeout=options.timeout)
+        # With hooks the parts of a call stay whole, so that they have to fit into a batch.
+        request.submit(mapped, settings.batch_size if settings.hooks else None)
+        return request
+
+    def _map_inputs(self, items: list[Any]) -> list[Any]:
+        mapping = self._settings.map_inputs
+        if mapping is None or not items:
+            return items
+        mapped = mapping(items)
+        return listed(mapped, self._settings.name, "what map_inputs gives", None)
+
+    def _map_results(self, results: list[Any], expected: int) -> list[Any]:
+        mapping = self._settings.map_results
+        what = "the results of the call"
+        if mapping is not None and expected:
+            results, what = mapping(results), "what map_results gives"
+        return listed(results, self._settings.name, what, expected)
+
+    def _map_event(self, event: HookEvent | BatchOutput[Any]) -> HookEvent | BatchOutput[Any]:
+        if self._settings.map_results is None or isinstance(event, HookEvent):
+            return event
+        return BatchOutput(output=self._map_results(event.output, len(event.output)), offset=event.offset)
+
+
+def _items(values: Iterable[Any]) -> list[Any]:
+    if isinstance(values, str | bytes | bytearray):
+        msg = f"values must be an iterable of items, got the single {type(values).__name__} {values[:40]!r}; use dispatch"
+        raise TypeError(msg)
+    return list(values)
+
+
+def _flat(events: list[HookEvent | BatchOutput[Any]]) -> list[Any]:
+    return [result for event in events if isinstance(event, BatchOutput) for result in event.output]
+
+
+def _driven(events: AsyncGenerator[Any, None]) -> Generator[Any, None, None]:
+    pull: Callable[[], Any] = events.__anext__
+    try:
+        while True:
+            try:
+                event = drive(pull())
+            except StopAsyncIteration:
+                return
+            yield event
+    finally:
+        drive(events.aclose())  # type: ignore[arg-type] # an awaitable of the same methods

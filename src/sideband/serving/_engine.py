@@ -1,0 +1,289 @@
+"""A started serving: the queue, the timer, the partitions, all on one event loop.
+
+Only `post` may be called from another thread. Everything else, and every report to a receiver, happens
+on the engine's loop; nothing happens on it while nothing waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, final
+
+from sideband.errors import QueueFullError, ServingClosedError, ServingError
+from sideband.serving._call import WaitingPart
+from sideband.serving._execution import Execution, Surroundings
+from sideband.serving._model import Blueprint
+from sideband.serving._policy import PartQueue
+from sideband.serving._settings import Counters, Settings
+from sideband.serving._worker import Worker
+
+__all__ = ["Engine"]
+
+
+@final
+class Engine:
+    """One start of a serving, up to its close."""
+
+    def __init__(
+        self, blueprint: Blueprint, settings: Settings, around: Surroundings, counters: Counters
+    ) -> None:
+        """Belong to the running loop; `start` comes next."""
+        self.loop = asyncio.get_running_loop()
+        self.thread = threading.get_ident()
+        self._blueprint = blueprint
+        self._settings = settings
+        self._around = around
+        self._counters = counters
+        self._queue: PartQueue[WaitingPart[Any]] = PartQueue(
+            batch_size=settings.batch_size, batch_timeout=settings.batch_timeout, whole=bool(settings.hooks)
+        )
+        self._max_queue = settings.max_queue
+        self._inline = settings.executor == "inline" and not blueprint.asynchronous
+        self._free: deque[int] = deque()
+        self._functions: list[Callable[[Any], Any]] = []
+        self._workers: list[Worker] = []
+        self._executing: dict[Execution, asyncio.Task[None] | None] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._scheduled = False
+        self._closing = False
+        self._flushing = False
+        self._idle: asyncio.Event = asyncio.Event()
+
+    # -- start and close -----------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Make and set up the model of each partition; what that raises stops everything again."""
+        threaded = not self._inline and not self._blueprint.asynchronous
+        try:
+            for partition in range(self._settings.partitions):
+                if threaded:
+                    self._workers.append(Worker(f"sideband-{self._settings.name}-{partition}"))
+                self._functions.append(await self._prepare(partition))
+        except BaseException:
+            self._stop_workers()
+            raise
+        self._free.extend(range(self._settings.partitions))
+
+    async def _prepare(self, partition: int) -> Callable[[Any], Any]:
+        # In the partition's own thread, since models keep to the thread that made them.
+        context = self._around.context.copy()
+        if self._workers:
+            instance, waiting = await self._in_worker(
+                partition, lambda: context.run(self._blueprint.prepare, partition)
+            )
+        else:
+            instance, waiting = context.run(self._blueprint.prepare, partition)
+        if waiting is not None:
+            await self.loop.create_task(waiting, context=context)
+        return self._blueprint.function(instance)
+
+    async def _in_worker(self, partition: int, work: Callable[[], Any]) -> Any:
+        future: asyncio.Future[Any] = self.loop.create_future()
+
+        def settle(result: Any, error: BaseException | None) -> None:
+            if future.done():
+                return
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+
+        def job() -> None:
+            try:
+                result = work()
+            except BaseException as error:  # noqa: BLE001 - whoever starts the serving gets it
+                self.post(settle, None, error)
+            else:
+                self.post(settle, result, None)
+
+        self._workers[partition].submit(job)
+        return await future
+
+    async def aclose(self, *, drain: bool) -> None:
+        """Take no more; execute what waits, or give it up; wait for what is being executed."""
+        self._closing = True
+        if drain:
+            self._flushing = True
+            self._pump()
+        else:
+            self._give_up("closed without draining")
+        try:
+            async with asyncio.timeout(self._settings.shutdown_timeout):
+                while self._queue.waiting or self._executing:
+                    self._idle.clear()
+                    await self._idle.wait()
+        except TimeoutError:
+            limit = f"closed; shutdown_timeout={self._settings.shutdown_timeout} s passed before it was done"
+            self._give_up(limit)
+            self._abandon(limit)
+        except BaseException:
+            self._give_up("closed; its closing was cancelled")
+            self._abandon("closed; its closing was cancelled")
+            raise
+        finally:
+            self._cancel_timer()
+            self._stop_workers()
+
+    def _give_up(self, reason: str) -> None:
+        for part in self._queue.drain():
+            self._counters.withdrawn += part.size
+            part.receiver.failed(ServingClosedError(self._settings.name, reason))
+
+    def _abandon(self, reason: str) -> None:
+        executing, self._executing = self._executing, {}
+        for execution, task in executing.items():
+            execution.fail(ServingClosedError(self._settings.name, reason))
+            if task is not None:
+                task.cancel()
+
+    def _stop_workers(self) -> None:
+        for worker in self._workers:
+            worker.stop()
+        self._workers.clear()
+
+    # -- what callers do -----------------------------------------------------------------------
+
+    def post(self, function: Callable[..., None], *args: Any) -> bool:
+        """Call a function on the loop, from any thread; false if the loop is gone."""
+        try:
+            self.loop.call_soon_threadsafe(function, *args, context=self._around.context)
+        except RuntimeError:  # closed: nobody is left to be told
+            return False
+        return True
+
+    def submit(self, parts: Iterable[WaitingPart[Any]]) -> None:
+        """Let parts wait, all or none.
+
+        Raises:
+            ServingClosedError: it is closing.
+            QueueFullError: there is no room for all of them.
+        """
+        if self._closing:
+            raise ServingClosedError(self._settings.name)
+        queue = self._queue
+        offered = sum([part.size for part in parts])
+        if queue.waiting + offered > self._max_queue:
+            raise QueueFullError(
+                self._settings.name, waiting=queue.waiting, offered=offered, max_queue=self._max_queue
+            )
+        for part in parts:
+            queue.add(part)
+        if self._free and not self._scheduled:
+            self._schedule()
+
+    def submit_one(self, part: WaitingPart[Any]) -> None:
+        """Let a part of one item wait: the hot path of `submit`."""
+        queue = self._queue
+        if self._closing or queue.waiting >= self._max_queue:
+            self.submit((part,))  # says what is wrong
+            return
+        queue.add(part)
+        if self._free and not self._scheduled:
+            self._schedule()
+
+    def submit_remote(self, parts: list[WaitingPart[Any]]) -> None:
+        """Let parts wait whose caller is elsewhere and learns of a refusal as of any failure."""
+        try:
+            self.submit(parts)
+        except ServingError as error:
+            parts[0].receiver.failed(error)
+
+    def withdraw(self, parts: Iterable[WaitingPart[Any]]) -> None:
+        """Take out what still waits of some parts; what is being executed goes on."""
+        for part in parts:
+            self._counters.withdrawn += self._queue.remove(part)
+        if not self._queue.waiting:
+            self._cancel_timer()
+            self._idle.set()
+
+    @property
+    def waiting(self) -> int:
+        """Items that wait."""
+        return self._queue.waiting
+
+    @property
+    def executing(self) -> int:
+        """Batches that are being executed."""
+        return len(self._executing)
+
+    # -- cutting and executing -----------------------------------------------------------------
+
+    def _schedule(self) -> None:
+        # Never at once: whoever is ready in this turn of the loop still gets into the batch. A timer that
+        # is due already fires in the next turn.
+        queue = self._queue
+        if self._flushing or queue.batch_timeout <= 0 or queue.waiting >= queue.batch_size:
+            self._scheduled = True
+            self.loop.call_soon(self._pump, context=self._around.context)
+        elif self._timer is None:
+            due = queue.due()
+            if due is not None:
+                self._timer = self.loop.call_at(due, self._pump, context=self._around.context)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _pump(self) -> None:
+        self._scheduled = False
+        self._cancel_timer()
+        # A batch executed inline holds the loop: one at a time, so that others get their turn between.
+        free = 1 if self._inline else len(self._free)
+        for parts in self._queue.cut(self.loop.time(), free, flush=self._flushing):
+            self._execute(parts)
+        if self._queue.waiting:
+            if self._free and not self._scheduled:
+                self._schedule()
+        elif not self._executing:
+            self._idle.set()
+
+    def _execute(self, parts: list[WaitingPart[Any]]) -> None:
+        partition = self._free.popleft()
+        execution = Execution(
+            parts, self._around, now=self.loop.time(), partition=partition, emit=self._emit
+        )
+        function = self._functions[partition]
+        self._executing[execution] = None
+        if self._blueprint.asynchronous:
+            task = self.loop.create_task(self._execute_async(execution, function), context=self._around.context)
+            self._executing[execution] = task
+        elif self._inline:
+            execution.run(function)
+            self._finished(execution)
+        else:
+
+            def job() -> None:
+                execution.run(function)
+                self.post(self._finished, execution)
+
+            self._workers[partition].submit(job)
+
+    async def _execute_async(self, execution: Execution, function: Callable[[Any], Any]) -> None:
+        try:
+            await execution.run_async(function)
+        finally:
+            self._finished(execution)
+
+    def _emit(self, execution: Execution, name: str, payload: list[Any]) -> None:
+        if threading.get_ident() == self.thread:
+            execution.event(name, payload)
+        else:
+            self.post(execution.event, name, payload)
+
+    def _finished(self, execution: Execution) -> None:
+        execution.count(self._counters)
+        self._free.append(execution.partition)
+        if execution in self._executing:  # else the close has given it up, and its callers know
+            del self._executing[execution]
+            execution.deliver()
+        if self._queue.waiting:
+            if not self._scheduled:
+                self._schedule()
+        elif not self._executing:
+            self._idle.set()
+        if self._inline and isinstance(execution.error, KeyboardInterrupt | SystemExit):
+            raise execution.error  # it is the loop's as much as the callers'

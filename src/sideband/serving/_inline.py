@@ -1,0 +1,114 @@
+"""Executing a request in its caller, without a server, a queue or other callers."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, final
+
+from sideband.errors import WrongThreadError
+from sideband.serving._call import Call, WaitingPart
+from sideband.serving._execution import Execution, Surroundings
+from sideband.serving._model import Blueprint
+from sideband.serving._settings import Counters, Settings
+
+__all__ = ["Inline", "InlineRequest"]
+
+
+@final
+class Inline:
+    """The model of a serving for requests that need no server; set up at the first of them."""
+
+    __slots__ = ("_function", "_lock", "blueprint", "counters", "settings")
+
+    def __init__(self, blueprint: Blueprint, settings: Settings, counters: Counters) -> None:
+        """Prepare nothing yet."""
+        self.blueprint = blueprint
+        self.settings = settings
+        self.counters = counters
+        self._function: Callable[[Any], Any] | None = None
+        self._lock = threading.Lock()
+
+    def function(self) -> Callable[[Any], Any]:
+        """Return the batch function, from a thread that runs no event loop if its setup is asynchronous."""
+        with self._lock:
+            if self._function is None:
+                instance, waiting = self.blueprint.prepare(0)
+                if waiting is not None:
+                    asyncio.run(_wait(waiting))
+                self._function = self.blueprint.function(instance)
+            return self._function
+
+
+async def _wait(awaitable: Any) -> None:
+    await awaitable
+
+
+@final
+class InlineRequest:
+    """A request that its caller executes, batch by batch.
+
+    In a task, a plain function goes to a worker thread unless the executor is "inline". In a thread
+    nothing suspends: a plain function is called, a coroutine function gets a loop of its own.
+    """
+
+    __slots__ = ("_around", "_call", "_home", "_inline", "_loop")
+
+    def __init__(self, inline: Inline, call: Call, around: Surroundings, *, synchronous: bool) -> None:
+        """Belong to the calling task, or to the calling thread if it is synchronous.
+
+        Raises:
+            WrongThreadError: a coroutine function, synchronously, on a thread whose event loop is running.
+        """
+        if synchronous and inline.blueprint.asynchronous and asyncio._get_running_loop() is not None:
+            raise WrongThreadError(
+                inline.settings.name,
+                "its coroutine function cannot be executed synchronously on a thread whose event loop is "
+                "running; await the method without _sync",
+            )
+        self._inline = inline
+        self._call = call
+        self._around = around
+        self._loop = None if synchronous else asyncio.get_running_loop()
+        self._home = threading.get_ident()
+
+    async def results(self, values: list[Any]) -> list[Any]:
+        """Execute the values in batches, one after the other."""
+        call, longest = self._call, self._inline.settings.batch_size
+        prepare = self._around.context.copy().run
+        try:
+            if self._loop is None:
+                function = prepare(self._inline.function)
+            else:
+                function = await asyncio.to_thread(prepare, self._inline.function)
+            for start in range(0, len(values), longest):
+                now = time.monotonic()
+                part = WaitingPart(call, values, start, min(longest, len(values) - start), now)
+                execution = Execution([part], self._around, now=now, partition=0, emit=self._emit)
+                await self._execute(execution, function)
+                execution.count(self._inline.counters)
+                execution.deliver()
+                if call.finished:
+                    break
+            return call.outcome()
+        finally:
+            call.leave()
+
+    async def _execute(self, execution: Execution, function: Callable[[Any], Any]) -> None:
+        if self._inline.blueprint.asynchronous:
+            if self._loop is None:
+                asyncio.run(execution.run_async(function))
+            else:
+                await execution.run_async(function)
+        elif self._loop is None or self._inline.settings.executor == "inline":
+            execution.run(function)
+        else:
+            await asyncio.to_thread(execution.run, function)
+
+    def _emit(self, execution: Execution, name: str, payload: list[Any]) -> None:
+        if self._loop is None or threading.get_ident() == self._home:
+            execution.event(name, payload)
+        else:
+            self._loop.call_soon_threadsafe(execution.event, name, payload)

@@ -1,0 +1,53 @@
+"""What may be served: a function of a batch, a class with state, or an instance of one."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any, final
+
+__all__ = ["Blueprint"]
+
+
+@final
+class Blueprint:
+    """How to get the function that executes the batches of one partition."""
+
+    __slots__ = ("_source", "asynchronous", "name", "stateful")
+
+    def __init__(self, source: Any) -> None:
+        """Check what is to be served.
+
+        Raises:
+            TypeError: it is neither a function of a batch nor has a method `handle_batch`.
+        """
+        self._source = source
+        self.stateful = hasattr(source, "handle_batch")
+        function = source.handle_batch if self.stateful else source
+        if isinstance(source, type) and not self.stateful:
+            msg = f"the class {source.__name__} cannot be served: it has no method handle_batch(batch)"
+            raise TypeError(msg)
+        if not callable(function):
+            msg = f"{source!r} cannot be served: give a function of a batch, or a class with handle_batch(batch)"
+            raise TypeError(msg)
+        call = getattr(function, "__call__", None)  # noqa: B004 - an instance's own, which may be a coroutine function
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            msg = f"{source!r} cannot be served: a batch function returns its results, it does not yield them"
+            raise TypeError(msg)
+        self.asynchronous = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
+        self.name: str = getattr(source, "__name__", None) or type(source).__name__
+
+    def prepare(self, partition: int) -> tuple[Any, Awaitable[Any] | None]:
+        """Return what serves one partition, set up, and what is left to await of its `setup`.
+
+        A class is instantiated anew each time; a function or an instance serves all partitions.
+        """
+        instance = self._source() if isinstance(self._source, type) else self._source
+        setup = getattr(instance, "setup", None) if self.stateful else None
+        result = None if setup is None else setup(partition)
+        return instance, result if inspect.isawaitable(result) else None
+
+    def function(self, instance: Any) -> Callable[[Any], Any]:
+        """Return the instance's function of a batch."""
+        found: Callable[[Any], Any] = instance.handle_batch if self.stateful else instance
+        return found

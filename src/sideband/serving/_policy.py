@@ -1,0 +1,127 @@
+"""When to cut which batch. Pure: no clock, no lock, no I/O; every time is given by the caller.
+
+1. Parts wait in the order in which they came. A part is what one call wants executed.
+2. A batch is due when its items fill it (`batch_size`), when its first item has waited for
+   `batch_timeout` seconds, or when the queue is being flushed.
+3. A batch is cut only when a partition is free. Until then it keeps growing, up to its size; what is
+   over waits for the next one, its time counted from its own first item.
+4. Without hooks a part may be split, so that every batch but the last is full: AA, BB, CC at size 3
+   run as AAB, BCC... With hooks parts stay whole: a part that does not fit closes the batch before it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Generic, Protocol, Self, TypeVar, final
+
+__all__ = ["Part", "PartQueue"]
+
+
+class Part(Protocol):
+    """What the policy knows of a part."""
+
+    size: int
+    """Its items; 0 once it was removed."""
+    waiting: bool
+    """Whether it is in the queue; kept by the queue."""
+    arrived: float
+    """When it came, in seconds of the clock that `cut` is given."""
+
+    def split(self, count: int) -> Self:
+        """Take the first `count` items off as a part of their own."""
+        ...
+
+
+P = TypeVar("P", bound=Part)
+
+
+@final
+class PartQueue(Generic[P]):
+    """Waiting parts, and the batches that are due among them."""
+
+    __slots__ = ("_parts", "_whole", "batch_size", "batch_timeout", "waiting")
+
+    def __init__(self, *, batch_size: int, batch_timeout: float, whole: bool) -> None:
+        """Start empty.
+
+        Args:
+            batch_size: the most items of a batch.
+            batch_timeout: seconds that an item may wait for its batch to fill while a partition is free.
+            whole: whether parts must not be split; each is then at most `batch_size` long.
+        """
+        self.batch_size = batch_size
+        self.batch_timeout = batch_timeout
+        self.waiting = 0
+        self._whole = whole
+        self._parts: deque[P] = deque()
+
+    def add(self, part: P) -> None:
+        """Let a part wait behind all others."""
+        part.waiting = True
+        self._parts.append(part)
+        self.waiting += part.size
+
+    def remove(self, part: P) -> int:
+        """Take out what still waits of a part, wherever it stands; return how many items that were."""
+        if not part.waiting:
+            return 0
+        # It is left in place with no items and skipped later, which makes removing cheap.
+        size, part.size, part.waiting = part.size, 0, False
+        self.waiting -= size
+        if not self.waiting:
+            self._parts.clear()
+        return size
+
+    def due(self) -> float | None:
+        """Return when the next batch is due if nothing more comes; None while nothing waits."""
+        if not self.waiting:
+            return None
+        head = self._head()
+        return head.arrived if self.waiting >= self.batch_size else head.arrived + self.batch_timeout
+
+    def cut(self, now: float, free: int, *, flush: bool = False) -> list[list[P]]:
+        """Return the batches that are due for `free` partitions, the oldest items first."""
+        batches: list[list[P]] = []
+        while self.waiting and len(batches) < free:
+            if not flush and self.waiting < self.batch_size and now < self._head().arrived + self.batch_timeout:
+                break
+            batches.append(self._take())
+        return batches
+
+    def drain(self) -> Iterator[P]:
+        """Take out everything that waits."""
+        while self._parts:
+            part = self._parts.popleft()
+            if part.size:
+                self.waiting -= part.size
+                part.waiting = False
+                yield part
+
+    def _head(self) -> P:
+        parts = self._parts
+        while not parts[0].size:
+            parts.popleft()
+        return parts[0]
+
+    def _take(self) -> list[P]:
+        parts = self._parts
+        taken: list[P] = []
+        room = self.batch_size
+        while parts and room:
+            part = parts[0]
+            size = part.size
+            if size > room:
+                if self._whole:
+                    break
+                part = part.split(room)
+                size = room
+            else:
+                parts.popleft()
+                if not size:
+                    continue
+                part.waiting = False
+            taken.append(part)
+            room -= size
+        self.waiting -= self.batch_size - room
+        return taken

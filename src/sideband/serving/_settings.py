@@ -1,0 +1,116 @@
+"""What a serving was told, checked once; and what it has counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, final, get_args
+
+__all__ = ["Counters", "Executor", "Settings", "Stats"]
+
+Executor = Literal["thread", "inline"]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The options of a serving."""
+
+    name: str
+    batch_size: int
+    batch_timeout: float
+    partitions: int
+    hooks: tuple[str, ...]
+    map_inputs: Callable[[list[Any]], Sequence[Any]] | None
+    map_results: Callable[[list[Any]], Sequence[Any]] | None
+    max_queue: int
+    shutdown_timeout: float
+    executor: Executor
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work.
+
+        Raises:
+            ValueError: a number is out of range, a hook's name is empty or given twice, the executor unknown.
+            TypeError: a value is of the wrong type.
+        """
+        for option, least in (("batch_size", 1), ("partitions", 1), ("max_queue", 1)):
+            value = getattr(self, option)
+            if not isinstance(value, int) or isinstance(value, bool):
+                msg = f"{option} must be a whole number, got {value!r}"
+                raise TypeError(msg)
+            if value < least:
+                msg = f"{option} must be at least {least}, got {value!r}"
+                raise ValueError(msg)
+        for option in ("batch_timeout", "shutdown_timeout"):
+            seconds = getattr(self, option)
+            if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+                msg = f"{option} must be a number of seconds, got {seconds!r}"
+                raise TypeError(msg)
+            if not 0 <= seconds < float("inf"):
+                msg = f"{option} must be a finite number of seconds, not negative, got {seconds!r}"
+                raise ValueError(msg)
+        if len(set(self.hooks)) != len(self.hooks) or not all(isinstance(h, str) and h for h in self.hooks):
+            msg = f"hooks must be different names, got {self.hooks!r}"
+            raise ValueError(msg)
+        if self.executor not in get_args(Executor):
+            msg = f"executor must be one of {get_args(Executor)}, got {self.executor!r}"
+            raise ValueError(msg)
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """What a serving has done since it was made, and what it is doing now."""
+
+    running: bool
+    """Whether it is started."""
+    waiting: int
+    """Items that wait to be executed."""
+    executing: int
+    """Batches that are being executed."""
+    batches: int
+    """Batches that were executed, failed ones included."""
+    items: int
+    """Items of these batches."""
+    failed_batches: int
+    """Batches whose function raised or gave a wrong number of results."""
+    withdrawn: int
+    """Items taken out before they were executed: cancelled, timed out, or given up at the close."""
+    mean_batch_size: float
+    """Items a batch; 0 before the first."""
+    mean_queue_time: float
+    """Seconds that an executed item waited; 0 before the first."""
+    mean_execute_time: float
+    """Seconds that a batch took; 0 before the first."""
+
+
+@final
+class Counters:
+    """Running totals; written by one thread at a time."""
+
+    __slots__ = ("batches", "execute_time", "failed", "items", "queue_time", "withdrawn")
+
+    def __init__(self) -> None:
+        """Start at zero."""
+        self.batches = 0
+        self.items = 0
+        self.failed = 0
+        self.withdrawn = 0
+        self.queue_time = 0.0
+        self.execute_time = 0.0
+
+    def stats(self, *, running: bool, waiting: int, executing: int) -> Stats:
+        """Return the totals as they stand."""
+        return Stats(
+            running=running,
+            waiting=waiting,
+            executing=executing,
+            batches=self.batches,
+            items=self.items,
+            failed_batches=self.failed,
+            withdrawn=self.withdrawn,
+            mean_batch_size=self.items / self.batches if self.batches else 0.0,
+            mean_queue_time=self.queue_time / self.items if self.items else 0.0,
+            mean_execute_time=self.execute_time / self.batches if self.batches else 0.0,
+        )
