@@ -5,4 +5,15 @@ from sideband.handlers._generator import handler
 from sideband.handlers._handler import Handler
 from sideband.handlers._plan import Listeners, Plan
 
-__all__ = ["Bundle", "Entry", "Handler", "HandlerLike", "Listeners", "Plan", "compose", "entries", "handler", "only"]
+__all__ = [
+    "Bundle",
+    "Entry",
+    "Handler",
+    "HandlerLike",
+    "Listeners",
+    "Plan",
+    "compose",
+    "entries",
+    "handler",
+    "only",
+]

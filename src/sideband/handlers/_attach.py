@@ -81,16 +81,22 @@ def _adapt(candidate: HandlerLike) -> Handler | Bundle:
     if isinstance(candidate, Handler | Bundle):
         return candidate
     if not isinstance(candidate, _Adaptable):
-        raise HandlerRefusedError(candidate, "it is no sideband.Handler and has no method __sideband_handler__")
+        raise HandlerRefusedError(
+            candidate, "it is no sideband.Handler and has no method __sideband_handler__"
+        )
     adapted = candidate.__sideband_handler__()
     if not isinstance(adapted, Handler | Bundle):
-        raise HandlerRefusedError(candidate, f"its __sideband_handler__ returned {adapted!r}, which is no Handler")
+        raise HandlerRefusedError(
+            candidate, f"its __sideband_handler__ returned {adapted!r}, which is no Handler"
+        )
     return adapted
 
 
 def _checked(handler: Handler, candidate: object) -> Handler:
     if is_async(handler.on_event):
-        raise HandlerRefusedError(candidate, "its on_event is asynchronous, and emit does not wait; make it plain")
+        raise HandlerRefusedError(
+            candidate, "its on_event is asynchronous, and emit does not wait; make it plain"
+        )
     return handler
 
 
@@ -116,7 +122,10 @@ def only(
     """
     kinds = _words(component)
     condition = Condition(
-        None if kinds is None else frozenset(Component(kind) for kind in kinds), _words(name), _words(type), when
+        None if kinds is None else frozenset(Component(kind) for kind in kinds),
+        _words(name),
+        _words(type),
+        when,
     )
     return Bundle(Entry(entry.handler, (*entry.conditions, condition)) for entry in entries(handler))
 

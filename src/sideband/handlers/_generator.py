@@ -24,7 +24,7 @@ class GeneratorHandler(Handler):
     def __init__(self, function: GeneratorFunction) -> None:
         """Wrap a generator function of run and input."""
         self._function = function
-        functools.update_wrapper(self, function)
+        self.__doc__ = function.__doc__
 
     def on_start(self, run: Run, input: Any) -> None:  # noqa: A002
         """Run the generator up to its `yield`."""
@@ -69,7 +69,7 @@ class AsyncGeneratorHandler(Handler):
     def __init__(self, function: AsyncGeneratorFunction) -> None:
         """Wrap an asynchronous generator function of run and input."""
         self._function = function
-        functools.update_wrapper(self, function)
+        self.__doc__ = function.__doc__
 
     async def on_start(self, run: Run, input: Any) -> None:  # noqa: A002
         """Run the generator up to its `yield`."""

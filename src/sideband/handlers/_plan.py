@@ -1,9 +1,16 @@
 """Plans: whom one run calls at which timing, worked out before any event happens.
 
+May import errors and runs.
+
 1. `Listeners` are the handlers of a scope, filters included, in the order in which they were given.
 2. A `Plan` is what is left of them for one run: filtered, each handler once at its outermost place,
    indexed by timing. It never changes, so a run ends with the handlers with which it started.
+3. Handlers are called in the private context of the run. While that is in use, by one of the run's
+   handlers or by another thread, they are called in a copy of the caller's.
 """
+
+# A run keeps its private parts for the layers that drive it, and this is one of them.
+# pyright: reportPrivateUsage=false
 
 from __future__ import annotations
 
@@ -11,13 +18,13 @@ import inspect
 import logging
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from contextvars import Context
+from contextvars import Context, copy_context
 from typing import Any, NamedTuple, final
 
 from sideband.errors import Abort
 from sideband.handlers._attach import Entry
 from sideband.handlers._handler import Handler, is_async, override
-from sideband.runs import Run, RunInfo
+from sideband.runs import Component, Run, RunInfo
 
 __all__ = ["Call", "Listeners", "Pending", "Plan", "enter", "fire", "settle", "skip_async"]
 
@@ -25,6 +32,7 @@ _Guards = dict[int, Callable[[Run], bool]]
 """By place in the plan: what a handler's `when=` asks of the run."""
 
 _MAX_PLANS = 1024
+_ANY = RunInfo(Component.LAMBDA, "")
 _ENDINGS = frozenset({"on_end", "on_error"})
 
 _logger = logging.getLogger("sideband")
@@ -55,7 +63,17 @@ class Plan:
     Cost: made once for a scope and kind of run, then shared by all such runs.
     """
 
-    __slots__ = ("_narrowed", "asynchronous", "chunks", "ends", "errors", "events", "handlers", "keeps_output", "starts")
+    __slots__ = (
+        "_narrowed",
+        "asynchronous",
+        "chunks",
+        "ends",
+        "errors",
+        "events",
+        "handlers",
+        "keeps_output",
+        "starts",
+    )
 
     def __init__(self, handlers: Sequence[Handler]) -> None:
         """Index the handlers, innermost first, each of which stands there once."""
@@ -81,14 +99,19 @@ class Plan:
             return self
         found = self._narrowed.get(places)
         if found is None:
+            if len(self._narrowed) >= _MAX_PLANS:
+                self._narrowed.clear()
             kept = [handler for place, handler in enumerate(self.handlers) if place not in places]
             found = self._narrowed[places] = Plan(kept)
         return found
 
     def fire_event(self, run: Run, name: str, payload: Any) -> None:
-        """Tell the handlers of one event, in the run's private context unless that is in use."""
-        if self.events:
-            enter(run._context, _fire_event, self.events, run, name, payload)
+        """Tell the handlers of one event, on the emitter's thread."""
+        if not self.events:
+            return
+        # A task that waits for an asynchronous handler has to find the private context free, or it hangs.
+        context = None if self.asynchronous else run._context
+        enter(context or copy_context(), _fire_event, self.events, run, name, payload)
 
 
 def _fire_event(calls: tuple[Call, ...], run: Run, name: str, payload: Any) -> None:
@@ -102,43 +125,39 @@ def _fire_event(calls: tuple[Call, ...], run: Run, name: str, payload: Any) -> N
                 skip_async(result, call.handler, "on_event")
 
 
-def enter(context: Context | None, function: Callable[..., Any], /, *args: Any) -> Any:
-    """Call a function in the run's private context, in the caller's where that is in use or missing.
-
-    It is in use while one of the run's handlers is being called: by that handler, or by another
-    thread. `function` must not raise a RuntimeError of its own; the firing functions never do.
-    """
-    if context is None:
-        return function(*args)
+def enter(context: Context, function: Callable[..., Any], /, *args: Any) -> Any:
+    """Call a function in the run's private context, in a copy of the caller's while that is in use."""
     try:
         return context.run(function, *args)
     except RuntimeError as error:
-        if isinstance(error, RecursionError):
+        refused = error.__traceback__ is not None and error.__traceback__.tb_next is None
+        if not refused or isinstance(error, RecursionError):
             raise
-        return function(*args)
+    return copy_context().run(function, *args)
 
 
-def fire(calls: tuple[Call, ...], run: Run, timing: str, payload: Any) -> Pending | None:
+def fire(
+    calls: tuple[Call, ...], run: Run, timing: str, payload: Any, stopped: BaseException | None = None
+) -> Pending | None:
     """Call one timing's handlers in order, up to the first that has to be awaited.
 
     A start or a chunk stops at once at an `Abort` or a `BaseException` that is no `Exception`. An
-    ending tells every handler first, then raises the latter.
+    ending tells every handler first, then raises the first of the latter (`stopped`, if there is one).
     """
-    ending: BaseException | None = None
     for call in calls:
         try:
-            result = call.method(run, payload)
+            result = call[0](run, payload)  # by place: this is the one spot where it is felt
         except Exception as error:  # noqa: BLE001 - a handler's failure is never its run's
             settle(run, call, timing, error)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised below, after the others have been told
             if timing not in _ENDINGS:
                 settle(run, call, timing, error)
-            ending = ending or error
+            stopped = stopped or error
         else:
             if result is not None and inspect.isawaitable(result):
-                return Pending(result, call, calls[calls.index(call) + 1 :], ending)
-    if ending is not None:
-        raise ending
+                return Pending(result, call, calls[calls.index(call) + 1 :], stopped)
+    if stopped is not None:
+        raise stopped
     return None
 
 
@@ -198,7 +217,7 @@ class Listeners:
         """Take the handlers in the order in which they were given, innermost first."""
         self._entries = tuple(entries)
         filtered = any(entry.conditions for entry in self._entries)
-        self._plan = None if filtered else Plan([entry.handler for entry in self._entries])
+        self._plan = None if filtered else self._make(_ANY)[0]
         self._plans: dict[tuple[str, str, str], tuple[Plan, _Guards]] = {}
 
     def plan_for(self, run_info: RunInfo) -> Plan:
@@ -212,7 +231,7 @@ class Listeners:
         guards = self._filtered(run._info)[1]
         if not guards:
             return plan
-        return plan.without(frozenset(place for place, guard in guards.items() if not guard(run)))
+        return plan.without(frozenset(place for place, guard in guards.items() if not _allows(guard, run)))
 
     def _filtered(self, info: RunInfo) -> tuple[Plan, _Guards]:
         key = (info.component, info.name, info.type)
@@ -229,10 +248,19 @@ class Listeners:
             if not all(condition.accepts(info) for condition in conditions):
                 continue
             guard = _all_of([condition.when for condition in conditions if condition.when is not None])
-            before = kept.pop(id(handler), None)  # given again, it moves outward and may be called for either reason
+            # Given again, it moves outward and may be called for either reason.
+            before = kept.pop(id(handler), None)
             kept[id(handler)] = (handler, _either(before[1], guard) if before else guard)
         plan = Plan([handler for handler, _ in kept.values()])
         return plan, {place: guard for place, (_, guard) in enumerate(kept.values()) if guard is not None}
+
+
+def _allows(guard: Callable[[Run], bool], run: Run) -> bool:
+    try:
+        return guard(run)
+    except Exception:
+        _logger.exception("the filter %r of a handler failed; the handler is not called for %r", guard, run)
+        return False
 
 
 def _all_of(guards: list[Callable[[Run], bool]]) -> Callable[[Run], bool] | None:

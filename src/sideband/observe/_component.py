@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, ParamSpec, TypeVar, cast, final
 
 from sideband.observe._observation import Observation
@@ -29,7 +29,10 @@ def emit(name: str, payload: Any = None) -> None:
 
 
 def component(
-    kind: Component | str, *, name: str | None = None, type: str | None = None  # noqa: A002
+    kind: Component | str,
+    *,
+    name: str | None = None,
+    type: str | None = None,  # noqa: A002
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Make every call of a function a run that handlers see.
 
@@ -56,8 +59,9 @@ def component(
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         if isinstance(function, staticmethod | classmethod):
-            wrapped = decorate(cast("Any", function).__func__)
-            return cast("Any", function.__class__(wrapped))
+            descriptor = cast("Any", function)
+            wrapped: Callable[P, R] = descriptor.__class__(decorate(descriptor.__func__))
+            return wrapped
         if not inspect.isfunction(function):
             msg = f"@component takes a function or method, got {function!r}"
             raise TypeError(msg)
@@ -73,7 +77,11 @@ class _Signature:
     __slots__ = ("_info", "_infos", "_names", "_skip", "_variadic")
 
     def __init__(
-        self, function: Callable[..., Any], kind: Component, name: str | None, type: str | None  # noqa: A002
+        self,
+        function: Callable[..., Any],
+        kind: Component,
+        name: str | None,
+        type: str | None,  # noqa: A002
     ) -> None:
         parameters = list(inspect.signature(function).parameters.values())
         positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
@@ -143,7 +151,9 @@ def _coroutine(function: Callable[..., Any], signature: _Signature) -> Callable[
     return call
 
 
-def _generator(function: Callable[..., Any], signature: _Signature) -> Callable[..., Any]:
+def _generator(
+    function: Callable[..., Generator[Any, Any, Any]], signature: _Signature
+) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         found = listeners()

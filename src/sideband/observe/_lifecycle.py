@@ -3,20 +3,24 @@
 1. `begin` makes the run in the body's context; the caller then makes it current there.
 2. `start` copies that context: it is the run's private one, in which all its handlers are called.
 3. What the start handlers changed in it is set for the body (`Changed`) and reset after it.
-4. `end` works once; whoever comes later is ignored.
+4. `end` works once; whoever comes later is ignored. It lets go of the private context, which refers
+   to the run, so that a run is freed as soon as nobody needs it.
 5. Firing gives a `Pending` where a handler has to be awaited: a synchronous driver drops it
    (`skip`), an asynchronous one waits (`wait_start`, `wait_ending`).
 """
+
+# A run keeps its private parts for the layers that drive it, and this is one of them.
+# pyright: reportPrivateUsage=false
 
 from __future__ import annotations
 
 import asyncio
 import time
 from contextvars import Context, ContextVar, Token, copy_context
-from typing import Any, cast, final
+from typing import Any, final
 
 from sideband.handlers import Listeners, Plan
-from sideband.handlers._plan import Pending, enter, fire, settle, skip_async
+from sideband.handlers._plan import Call, Pending, enter, fire, report, settle, skip_async
 from sideband.runs import Outcome, Run, RunInfo
 from sideband.scope._scope import current, current_scope, restore
 
@@ -24,6 +28,7 @@ __all__ = [
     "ENDING_TIMEOUT",
     "Changed",
     "begin",
+    "context_of",
     "end",
     "end_with_error",
     "outcome_of",
@@ -37,6 +42,9 @@ __all__ = [
 ENDING_TIMEOUT = 5.0
 """Seconds that the asynchronous handlers of one ending may take together when the run was cancelled."""
 
+_GRACE = 0.1
+"""Seconds that a handler that ran out of them has to react to its cancellation."""
+
 _MISSING: Any = object()
 
 
@@ -49,7 +57,8 @@ def begin(info: RunInfo, found: Listeners, value: Any) -> Run:
 
 def plan_of(run: Run) -> Plan:
     """Return whom the run calls."""
-    return cast("Plan", run._sink)
+    plan: Plan = run._sink
+    return plan
 
 
 def start(run: Run) -> Pending | None:
@@ -70,8 +79,7 @@ def end(run: Run, outcome: Outcome, output: Any) -> Pending | None:
     run.outcome = outcome
     run._duration = time.perf_counter() - run._t0
     run.output = output
-    calls = plan_of(run).ends
-    return _fire_ending(run, calls, "on_end", output) if calls else None
+    return _fire_ending(run, plan_of(run).ends, "on_end", output)
 
 
 def end_with_error(run: Run, error: BaseException) -> Pending | None:
@@ -81,15 +89,26 @@ def end_with_error(run: Run, error: BaseException) -> Pending | None:
     run.outcome = outcome_of(error)
     run._duration = time.perf_counter() - run._t0
     run.error = error
-    calls = plan_of(run).errors
-    return _fire_ending(run, calls, "on_error", error) if calls else None
+    return _fire_ending(run, plan_of(run).errors, "on_error", error)
 
 
-def _fire_ending(run: Run, calls: Any, timing: str, payload: Any) -> Pending | None:
+def _fire_ending(run: Run, calls: tuple[Call, ...], timing: str, payload: Any) -> Pending | None:
     if run._begun:  # a start was stopped half-way: the others never saw it
         calls = tuple(call for call in calls if call.place >= run._begun)
-    pending: Pending | None = enter(run._context, fire, calls, run, timing, payload)
+    pending: Pending | None = None
+    try:
+        if calls:
+            pending = enter(context_of(run), fire, calls, run, timing, payload)
+    finally:
+        if pending is None:
+            run._context = None
     return pending
+
+
+def context_of(run: Run) -> Context:
+    """Return the run's private context; a copy of the caller's where the run has none any more."""
+    context = run._context
+    return copy_context() if context is None else context
 
 
 def outcome_of(error: BaseException) -> Outcome:
@@ -99,17 +118,23 @@ def outcome_of(error: BaseException) -> Outcome:
 
 def skip(run: Run, timing: str, payload: Any, pending: Pending | None) -> None:
     """Drive a timing of a synchronous run: what would have to be awaited is skipped."""
-    while pending is not None:
-        skip_async(pending.awaitable, pending.call.handler, timing)
-        pending = _go_on(run, timing, payload, pending)
+    if pending is None:
+        return
+    try:
+        while pending is not None:
+            skip_async(pending.awaitable, pending.call.handler, timing)
+            pending = _go_on(run, timing, payload, pending)
+    finally:
+        _let_go(run)
+
+
+def _let_go(run: Run) -> None:
+    if run.outcome is not None:
+        run._context = None
 
 
 def _go_on(run: Run, timing: str, payload: Any, done: Pending) -> Pending | None:
-    if not done.rest:
-        if done.stopped is not None:
-            raise done.stopped
-        return None
-    pending: Pending | None = enter(run._context, fire, done.rest, run, timing, payload)
+    pending: Pending | None = enter(context_of(run), fire, done.rest, run, timing, payload, done.stopped)
     return pending
 
 
@@ -120,8 +145,8 @@ async def wait_start(run: Run, timing: str, payload: Any, pending: Pending | Non
     """
     while pending is not None:
         try:
-            await _task(pending.awaitable, run._context)
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - `settle` logs or raises
+            await _task(pending.awaitable, context_of(run))
+        except BaseException as error:  # noqa: BLE001 - `settle` logs or raises
             settle(run, pending.call, timing, error)
         pending = _go_on(run, timing, payload, pending)
 
@@ -130,40 +155,60 @@ async def wait_ending(run: Run, timing: str, payload: Any, pending: Pending | No
     """Drive an ending of an asynchronous run: each awaitable in its turn, each once.
 
     Cancellation: does not reach the handlers; after it they have `ENDING_TIMEOUT` seconds together,
-        then they are cancelled and the cancellation goes on.
+        then the asynchronous ones are cancelled, and the cancellation goes on.
     """
-    if pending is None:
-        return
-    cancelled: asyncio.CancelledError | None = None
-    telling = asyncio.ensure_future(_tell(run, timing, payload, pending))
-    deadline: float | None = None
-    while not telling.done():
-        left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        try:
-            done, _ = await asyncio.wait({telling}, timeout=left)
-        except asyncio.CancelledError as error:
-            cancelled = cancelled or error
-            deadline = deadline or time.monotonic() + ENDING_TIMEOUT
-        else:
-            if not done:
-                telling.cancel()
-                deadline = None
-    if cancelled is not None:
-        raise cancelled
-    if not telling.cancelled():
-        telling.result()
+    patience = _Patience()
+    try:
+        while pending is not None:
+            task = _task(pending.awaitable, context_of(run))
+            await patience.wait(task)
+            stopped = _settle_ending(run, timing, pending.call, task)
+            pending = _go_on(run, timing, payload, pending._replace(stopped=pending.stopped or stopped))
+    finally:
+        _let_go(run)
+    if patience.cancelled is not None:
+        raise patience.cancelled
 
 
-async def _tell(run: Run, timing: str, payload: Any, pending: Pending | None) -> None:
-    while pending is not None:
-        try:
-            await _task(pending.awaitable, run._context)
-        except Exception as error:  # noqa: BLE001 - a handler's failure is never its run's
-            settle(run, pending.call, timing, error)
-        pending = _go_on(run, timing, payload, pending)
+def _settle_ending(run: Run, timing: str, call: Call, task: asyncio.Task[None]) -> BaseException | None:
+    """Log a handler's failure; return what has to be raised once the others have been told."""
+    if not task.done() or task.cancelled():
+        failure = TimeoutError(f"not done within {ENDING_TIMEOUT} s of the run's cancellation, or cancelled")
+        report(run, call, timing, failure)
+        return None
+    error = task.exception()
+    if isinstance(error, Exception):
+        report(run, call, timing, error)
+        return None
+    return error
 
 
-def _task(awaitable: Any, context: Context | None) -> asyncio.Task[Any]:
+@final
+class _Patience:
+    """Waits for tasks whatever cancellation comes, for a bounded time after the first one."""
+
+    def __init__(self) -> None:
+        self.cancelled: asyncio.CancelledError | None = None
+        self._deadline: float | None = None
+
+    async def wait(self, task: asyncio.Task[Any]) -> None:
+        """Return when the task is done, or was cancelled for taking too long."""
+        while not task.done():
+            left = None if self._deadline is None else self._deadline - time.monotonic()
+            if left is not None and left <= 0:
+                task.cancel()
+                left = _GRACE
+            try:
+                await asyncio.wait({task}, timeout=left)
+            except asyncio.CancelledError as error:
+                self.cancelled = self.cancelled or error
+                self._deadline = self._deadline or time.monotonic() + ENDING_TIMEOUT
+            else:
+                if task.cancelling():
+                    return
+
+
+def _task(awaitable: Any, context: Context) -> asyncio.Task[None]:
     async def wait() -> None:
         await awaitable
 
@@ -172,9 +217,10 @@ def _task(awaitable: Any, context: Context | None) -> asyncio.Task[Any]:
 
 @final
 class Changed:
-    """The context variables that start handlers changed, set for the body of a run.
+    """The context variables that start handlers changed, set for each step of a run's body.
 
-    A body that sets one of them itself keeps its own value, as it would unwatched.
+    A body that sets one of them itself keeps its own value between its steps, as it would unwatched,
+    until it gives back the one that it found.
     """
 
     __slots__ = ("_tokens", "_values")
@@ -182,27 +228,35 @@ class Changed:
     def __init__(self, values: list[tuple[ContextVar[Any], Any]]) -> None:
         """Remember what to set."""
         self._values = values
-        self._tokens: list[Token[Any]] = []
+        self._tokens: list[Token[Any] | None] = [None] * len(values)
 
     @classmethod
     def since_start(cls, run: Run) -> Changed | None:
         """Return what differs in the run's private context from the calling one; None if nothing."""
-        private, here = cast("Context", run._context), copy_context()
+        private, here = context_of(run), copy_context()
         if _same(private, here):
             return None
-        found = [(variable, value) for variable, value in private.items() if here.get(variable, _MISSING) is not value]
+        found = [
+            (variable, value)
+            for variable, value in private.items()
+            if here.get(variable, _MISSING) is not value
+        ]
         return cls(found) if found else None
 
     def set(self) -> None:
-        """Set the variables in the calling context."""
-        self._tokens = [variable.set(value) for variable, value in self._values]
+        """Set the variables in the calling context, less those that the body has taken over."""
+        self._tokens = [
+            token or variable.set(value)
+            for (variable, value), token in zip(self._values, self._tokens, strict=True)
+        ]
 
     def reset(self) -> None:
-        """Reset those that still have the value that `set` gave them."""
-        for (variable, value), token in zip(self._values, self._tokens, strict=True):
-            if variable.get(_MISSING) is value:
+        """Reset those that have the value that `set` gave them."""
+        for place, (variable, value) in enumerate(self._values):
+            token = self._tokens[place]
+            if token is not None and variable.get(_MISSING) is value:
                 restore(variable, token)
-        self._tokens = []
+                self._tokens[place] = None
 
 
 def _same(one: Context, other: Context) -> bool:

@@ -76,7 +76,7 @@ class Run:
     streamed: bool = False
     """Whether its output is a stream."""
     chunks: int = 0
-    """How many chunks of a streamed output its consumer has had."""
+    """How many chunks a streamed output has given so far."""
     time_to_first_chunk: float | None = None
     """Seconds from the start to the first chunk of a streamed output."""
     usage: Any = None
@@ -95,11 +95,16 @@ class Run:
     _failed: set[int] | None = None
 
     def __init__(
-        self, info: RunInfo, sink: EventSink | None, parent: Run | None, metadata: Mapping[str, Any], value: Any
+        self,
+        info: RunInfo,
+        sink: EventSink | None,
+        parent: Run | None,
+        metadata: Mapping[str, Any],
+        value: Any,
     ) -> None:
         """Make a run that has just started; `sideband.observe` is the only caller."""
         self._info = info
-        self._sink = sink
+        self._sink: Any = sink
         self.parent = parent
         self.metadata = metadata
         self.input = value

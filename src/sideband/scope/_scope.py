@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar, Token, copy_context
 from types import MappingProxyType
@@ -97,7 +97,7 @@ def restore(variable: ContextVar[T], token: Token[T]) -> None:
 
 
 @contextmanager
-def _scoped(scope: Scope) -> Iterator[None]:
+def _scoped(scope: Scope) -> Generator[None]:
     token = current_scope.set(scope)
     try:
         yield
@@ -106,7 +106,7 @@ def _scoped(scope: Scope) -> Iterator[None]:
 
 
 @contextmanager
-def callbacks(*handlers: HandlerLike) -> Iterator[None]:
+def callbacks(*handlers: HandlerLike) -> Generator[None]:
     """Attach handlers to every run that starts in the block, in its tasks and in what it calls.
 
     Order: the first given is innermost; handlers of an enclosing block are inside of these.
@@ -121,7 +121,7 @@ def callbacks(*handlers: HandlerLike) -> Iterator[None]:
 
 
 @contextmanager
-def metadata(**entries: Any) -> Iterator[None]:
+def metadata(**entries: Any) -> Generator[None]:
     """Give every run that starts in the block these metadata, over the inherited ones."""
     outer = current_scope.get()
     with _scoped(Scope(outer.entries, MappingProxyType({**outer.metadata, **entries}))):
@@ -129,7 +129,7 @@ def metadata(**entries: Any) -> Iterator[None]:
 
 
 @contextmanager
-def detached() -> Iterator[None]:
+def detached() -> Generator[None]:
     """Cut the block off from the handlers and the run around it.
 
     Global handlers still see the runs that start in it; their parent is None. Metadata stay.
