@@ -43,23 +43,23 @@ T = TypeVar("T")
 class Scope:
     """The handlers and the metadata of a block of code."""
 
-    __slots__ = ("_seen", "entries", "metadata")
+    __slots__ = ("entries", "metadata", "seen")
 
     def __init__(self, own: tuple[Entry, ...], inherited_metadata: Mapping[str, Any]) -> None:
         """Hold handlers, innermost first, and metadata."""
         self.entries = own
         self.metadata = inherited_metadata
         # One tuple, so that threads never see the listeners of one registry beside the mark of another.
-        self._seen: tuple[tuple[Entry, ...] | None, Listeners | None] = (None, None)
+        self.seen: tuple[tuple[Entry, ...] | None, Listeners | None] = (None, None)
 
     def look(self) -> Listeners | None:
         """Return who listens here, global handlers included; None if nobody does."""
         registered = registry.entries
-        seen, found = self._seen
+        seen, found = self.seen
         if seen is not registered:
             both = (*self.entries, *registered)
             found = Listeners(both) if both else None
-            self._seen = (registered, found)
+            self.seen = (registered, found)
         return found
 
 
@@ -71,7 +71,9 @@ current_scope: ContextVar[Scope] = ContextVar("sideband_scope", default=_ROOT)
 
 def listeners() -> Listeners | None:
     """Return who listens where the caller stands; None if nobody does."""
-    return current_scope.get().look()
+    scope = current_scope.get()
+    seen, found = scope.seen
+    return found if seen is registry.entries else scope.look()
 
 
 def scope_of(*handlers: HandlerLike) -> Scope:

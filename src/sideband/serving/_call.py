@@ -15,7 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar, final
 from sideband.runs import Run, RunLink
 from sideband.serving._batch import BatchOutput, HookEvent
 
-__all__ = ["Call", "Executed", "Receiver", "Single", "WaitingPart"]
+__all__ = ["Call", "Executed", "Items", "Part", "Receiver", "Single"]
 
 T = TypeVar("T")
 
@@ -67,13 +67,13 @@ class Receiver(Protocol):
         """Whether hook events are of any use to it."""
         ...
 
-    def executing(self, part: WaitingPart[Any], execution: Executed) -> None:
+    def executing(self, part: Items[Any], execution: Executed) -> None:
         """A batch with these items starts. Called only where there is a run."""
 
-    def event(self, part: WaitingPart[Any], name: str, payload: list[Any]) -> None:
+    def event(self, part: Items[Any], name: str, payload: list[Any]) -> None:
         """The batch emitted an event; the payload is that of these items. Called only where it listens."""
 
-    def done(self, part: WaitingPart[Any], execution: Executed, begin: int) -> None:
+    def done(self, part: Items[Any], execution: Executed, begin: int) -> None:
         """The batch gave its results; those of these items begin at `begin`."""
 
     def failed(self, error: BaseException) -> None:
@@ -81,8 +81,8 @@ class Receiver(Protocol):
 
 
 @final
-class WaitingPart(Generic[T]):
-    """Items of one request that wait to be executed."""
+class Items(Generic[T]):
+    """Items of one request that wait to be executed, whatever else is in their batch."""
 
     __slots__ = ("arrived", "receiver", "size", "start", "values", "waiting")
 
@@ -95,40 +95,35 @@ class WaitingPart(Generic[T]):
         self.arrived = arrived
         self.waiting = False
 
-    def split(self, count: int) -> WaitingPart[T]:
+    def split(self, count: int) -> Items[T]:
         """Take the first `count` items off as a part of their own."""
-        first = WaitingPart(self.receiver, self.values, self.start, count, self.arrived)
+        first = Items(self.receiver, self.values, self.start, count, self.arrived)
         self.start += count
         self.size -= count
         return first
 
+    def failed(self, error: BaseException) -> None:
+        """Report that there will be none."""
+        self.receiver.failed(error)
+
 
 @final
 class Single:
-    """The receiver of one item that nobody watches: a future."""
+    """One item that nobody watches: its value and a future, and nothing else, since there are many."""
 
-    __slots__ = ("future",)
+    __slots__ = ("arrived", "future", "value", "waiting")
 
-    run: Run | None = None
-    listening = False
+    size = 1
 
-    def __init__(self, future: asyncio.Future[Any]) -> None:
-        """Resolve this future."""
+    def __init__(self, value: Any, future: asyncio.Future[Any], arrived: float) -> None:
+        """Resolve `future` with what becomes of `value`."""
+        self.value = value
         self.future = future
+        self.arrived = arrived
 
-    def executing(self, part: WaitingPart[Any], execution: Executed) -> None:
-        """Nobody watches."""
-
-    def event(self, part: WaitingPart[Any], name: str, payload: list[Any]) -> None:
-        """Nobody listens."""
-
-    def done(self, part: WaitingPart[Any], execution: Executed, begin: int) -> None:
-        """Resolve the future, unless its caller has gone."""
-        result = execution.results[begin]
-        if isinstance(result, BaseException):
-            self.failed(result)
-        elif not self.future.done():
-            self.future.set_result(result)
+    def split(self, count: int) -> Single:
+        """Return itself: one item cannot be split."""
+        return self
 
     def failed(self, error: BaseException) -> None:
         """Fail the future, unless its caller has gone."""
@@ -139,6 +134,10 @@ class Single:
             wrapped.__cause__ = error
             error = wrapped
         self.future.set_exception(error)
+
+
+Part = Items[Any] | Single
+"""What waits in a serving's queue."""
 
 
 @final
@@ -180,9 +179,9 @@ class Call:
         # that are complete end.
         self._early: dict[int, list[HookEvent | BatchOutput[Any]]] = {}
         self._complete: dict[int, int] = {}
-        self._executed: list[tuple[WaitingPart[Any], Executed]] = []
+        self._executed: list[tuple[Items[Any], Executed]] = []
 
-    def executing(self, part: WaitingPart[Any], execution: Executed) -> None:
+    def executing(self, part: Items[Any], execution: Executed) -> None:
         """Tell the run's handlers that a part of it is being executed."""
         if self.run is not None:
             self.run.emit(
@@ -195,7 +194,7 @@ class Call:
                 },
             )
 
-    def event(self, part: WaitingPart[Any], name: str, payload: list[Any]) -> None:
+    def event(self, part: Items[Any], name: str, payload: list[Any]) -> None:
         """Tell the run's handlers at once, and the stream in its turn."""
         if self.finished:
             return
@@ -204,7 +203,7 @@ class Call:
         if self.streaming:
             self._hold(part.start, HookEvent(name=name, payload=payload, offset=part.start))
 
-    def done(self, part: WaitingPart[Any], execution: Executed, begin: int) -> None:
+    def done(self, part: Items[Any], execution: Executed, begin: int) -> None:
         """Keep the results of a part; the last one finishes the request."""
         if self.finished:
             return

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
+from asyncio import Future
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, final
 
 from sideband.errors import QueueFullError, ServingClosedError, ServingError
-from sideband.serving._call import WaitingPart
+from sideband.serving._call import Items, Part, Single
 from sideband.serving._execution import Execution, Surroundings
 from sideband.serving._model import Blueprint
 from sideband.serving._policy import PartQueue
@@ -33,14 +35,16 @@ class Engine:
         """Belong to the running loop; `start` comes next."""
         self.loop = asyncio.get_running_loop()
         self.thread = threading.get_ident()
+        # The standard loop's clock, without the call around it.
+        self._time = time.monotonic if type(self.loop).time is asyncio.BaseEventLoop.time else self.loop.time
         self._blueprint = blueprint
         self._settings = settings
         self._around = around
         self._counters = counters
-        self._queue: PartQueue[WaitingPart[Any]] = PartQueue(
+        self._queue: PartQueue[Part] = PartQueue(
             batch_size=settings.batch_size, batch_timeout=settings.batch_timeout, whole=bool(settings.hooks)
         )
-        self._max_queue = settings.max_queue
+        self._room = settings.max_queue
         self._inline = settings.executor == "inline" and not blueprint.asynchronous
         self._free: deque[int] = deque()
         self._functions: list[Callable[[Any], Any]] = []
@@ -105,6 +109,7 @@ class Engine:
     async def aclose(self, *, drain: bool) -> None:
         """Take no more; execute what waits, or give it up; wait for what is being executed."""
         self._closing = True
+        self._room = 0
         if drain:
             self._flushing = True
             self._pump()
@@ -130,7 +135,7 @@ class Engine:
     def _give_up(self, reason: str) -> None:
         for part in self._queue.drain():
             self._counters.withdrawn += part.size
-            part.receiver.failed(ServingClosedError(self._settings.name, reason))
+            part.failed(ServingClosedError(self._settings.name, reason))
 
     def _abandon(self, reason: str) -> None:
         executing, self._executing = self._executing, {}
@@ -154,7 +159,7 @@ class Engine:
             return False
         return True
 
-    def submit(self, parts: Iterable[WaitingPart[Any]]) -> None:
+    def submit(self, parts: Iterable[Part]) -> None:
         """Let parts wait, all or none.
 
         Raises:
@@ -165,33 +170,34 @@ class Engine:
             raise ServingClosedError(self._settings.name)
         queue = self._queue
         offered = sum([part.size for part in parts])
-        if queue.waiting + offered > self._max_queue:
+        if queue.waiting + offered > self._room:
             raise QueueFullError(
-                self._settings.name, waiting=queue.waiting, offered=offered, max_queue=self._max_queue
+                self._settings.name, waiting=queue.waiting, offered=offered, max_queue=self._room
             )
         for part in parts:
             queue.add(part)
         if self._free and not self._scheduled:
             self._schedule()
 
-    def submit_one(self, part: WaitingPart[Any]) -> None:
-        """Let a part of one item wait: the hot path of `submit`."""
-        queue = self._queue
-        if self._closing or queue.waiting >= self._max_queue:
-            self.submit((part,))  # says what is wrong
-            return
-        queue.add(part)
-        if self._free and not self._scheduled:
+    def submit_one(self, value: Any) -> Single:
+        """Let one item wait that nobody watches: the hot path of `submit`."""
+        single = Single(value, Future(loop=self.loop), self._time())
+        if self._queue.waiting >= self._room:
+            self.submit((single,))  # says what is wrong
+        else:
+            self._queue.add(single)
+        if not self._scheduled and self._free:
             self._schedule()
+        return single
 
-    def submit_remote(self, parts: list[WaitingPart[Any]]) -> None:
+    def submit_remote(self, parts: list[Items[Any]]) -> None:
         """Let parts wait whose caller is elsewhere and learns of a refusal as of any failure."""
         try:
             self.submit(parts)
         except ServingError as error:
             parts[0].receiver.failed(error)
 
-    def withdraw(self, parts: Iterable[WaitingPart[Any]]) -> None:
+    def withdraw(self, parts: Iterable[Part]) -> None:
         """Take out what still waits of some parts; what is being executed goes on."""
         for part in parts:
             self._counters.withdrawn += self._queue.remove(part)
@@ -241,7 +247,7 @@ class Engine:
         elif not self._executing:
             self._idle.set()
 
-    def _execute(self, parts: list[WaitingPart[Any]]) -> None:
+    def _execute(self, parts: list[Part]) -> None:
         partition = self._free.popleft()
         execution = Execution(
             parts, self._around, now=self.loop.time(), partition=partition, emit=self._emit

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from asyncio import InvalidStateError
 from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
 from typing import Any, final
@@ -19,7 +20,7 @@ from sideband.observe._observation import Observation
 from sideband.runs import RunInfo, RunLink
 from sideband.scope._scope import Scope, current, current_scope
 from sideband.serving._batch import Batch, listed
-from sideband.serving._call import WaitingPart
+from sideband.serving._call import Items, Part, Single
 from sideband.serving._settings import Counters
 
 __all__ = ["Execution", "Surroundings"]
@@ -46,13 +47,13 @@ class Execution:
     """A batch on its way through the batch function."""
 
     __slots__ = (
-        "_context", "_observation", "_parts", "batch", "error", "execute_time", "link", "partition", "results",
+        "_context", "_observation", "_parts", "_queue_time", "batch", "error", "execute_time", "link", "partition", "results",
         "size", "started",
     )  # fmt: skip
 
     def __init__(
         self,
-        parts: list[WaitingPart[Any]],
+        parts: list[Part],
         around: Surroundings,
         *,
         now: float,
@@ -61,9 +62,18 @@ class Execution:
     ) -> None:
         """Put the parts' items together; `emit` is called with each event, on the emitter's thread."""
         values: list[Any] = []
+        requests: list[Items[Any]] = []
+        arrived = 0.0
         for part in parts:
-            values += part.values[part.start : part.start + part.size]
-        listened = bool(around.hooks) and any(part.receiver.listening for part in parts)
+            if type(part) is Single:
+                values.append(part.value)
+                arrived += part.arrived
+            else:
+                assert isinstance(part, Items)
+                requests.append(part)
+                values += part.values[part.start : part.start + part.size]
+                arrived += part.arrived * part.size
+        listened = bool(around.hooks) and any(items.receiver.listening for items in requests)
         self.batch: Batch[Any] = Batch(
             values,
             serving=around.info.name,
@@ -72,6 +82,7 @@ class Execution:
             sink=(lambda name, payload: emit(self, name, payload)) if listened else None,
         )
         self._parts = parts
+        self._queue_time = now * len(values) - arrived
         self._context = around.context.copy()
         self.partition = partition
         self.size = len(values)
@@ -79,19 +90,19 @@ class Execution:
         self.results: list[Any] = []
         self.error: BaseException | None = None
         self.execute_time = 0.0
-        self._observation = self._observe(around)
+        self._observation = self._observe(around, requests)
         self.link: RunLink | None = None if self._observation is None else self._observation.run.link()
-        for part in parts:
-            if part.receiver.run is not None:
-                part.receiver.executing(part, self)
+        for items in requests:
+            if items.receiver.run is not None:
+                items.receiver.executing(items, self)
 
-    def _observe(self, around: Surroundings) -> Observation | None:
+    def _observe(self, around: Surroundings, requests: list[Items[Any]]) -> Observation | None:
         found = around.scope.look()
         if found is None:
             return None
         run = self._context.run(begin, around.info, found, self.batch.values)
-        served = {part.receiver.run: None for part in self._parts if part.receiver.run is not None}
-        run.links = tuple(one.link() for one in served)
+        served = dict.fromkeys(items.receiver.run for items in requests)
+        run.links = tuple(one.link() for one in served if one is not None)
         run.attributes.update(batch_size=self.size, partition=self.partition)
         return Observation(run)
 
@@ -152,7 +163,7 @@ class Execution:
         begin = 0
         for part in self._parts:
             end = begin + part.size
-            if part.receiver.listening:
+            if type(part) is Items and part.receiver.listening:
                 part.receiver.event(part, name, payload[begin:end])
             begin = end
 
@@ -162,15 +173,33 @@ class Execution:
             self.fail(self.error)
             return
         begin = 0
+        results = self.results
+        kind: object = None
+        raises = False
         for part in self._parts:
-            part.receiver.done(part, self, begin)
-            begin += part.size
+            if type(part) is Single:
+                result = results[begin]
+                begin += 1
+                if type(result) is not kind:  # asked once for results of one type
+                    kind = type(result)
+                    raises = isinstance(result, BaseException)
+                if raises:
+                    part.failed(result)
+                    continue
+                try:
+                    part.future.set_result(result)
+                except InvalidStateError:  # its caller has gone
+                    continue
+            else:
+                assert isinstance(part, Items)
+                part.receiver.done(part, self, begin)
+                begin += part.size
 
     def fail(self, error: BaseException) -> None:
         """Tell each part that there will be no results, and refuse further events."""
         self.batch.end()
         for part in self._parts:
-            part.receiver.failed(error)
+            part.failed(error)
 
     def count(self, counters: Counters) -> None:
         """Add it to the serving's totals."""
@@ -178,4 +207,4 @@ class Execution:
         counters.items += self.size
         counters.failed += self.error is not None
         counters.execute_time += self.execute_time
-        counters.queue_time += self.size * self.started - sum([part.arrived * part.size for part in self._parts])
+        counters.queue_time += self._queue_time

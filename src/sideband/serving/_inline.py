@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, final
 
 from sideband.errors import WrongThreadError
-from sideband.serving._call import Call, WaitingPart
+from sideband.serving._call import Call, Items
 from sideband.serving._execution import Execution, Surroundings
 from sideband.serving._model import Blueprint
 from sideband.serving._settings import Counters, Settings
@@ -85,7 +85,7 @@ class InlineRequest:
                 function = await asyncio.to_thread(prepare, self._inline.function)
             for start in range(0, len(values), longest):
                 now = time.monotonic()
-                part = WaitingPart(call, values, start, min(longest, len(values) - start), now)
+                part = Items(call, values, start, min(longest, len(values) - start), now)
                 execution = Execution([part], self._around, now=now, partition=0, emit=self._emit)
                 await self._execute(execution, function)
                 execution.count(self._inline.counters)

@@ -21,12 +21,15 @@ __all__ = ["Part", "PartQueue"]
 class Part(Protocol):
     """What the policy knows of a part."""
 
-    size: int
-    """Its items; 0 once it was removed."""
     waiting: bool
-    """Whether it is in the queue; kept by the queue."""
+    """Whether it waits; set by the queue."""
     arrived: float
     """When it came, in seconds of the clock that `cut` is given."""
+
+    @property
+    def size(self) -> int:
+        """The number of its items."""
+        ...
 
     def split(self, count: int) -> Self:
         """Take the first `count` items off as a part of their own."""
@@ -40,7 +43,7 @@ P = TypeVar("P", bound=Part)
 class PartQueue(Generic[P]):
     """Waiting parts, and the batches that are due among them."""
 
-    __slots__ = ("_parts", "_whole", "batch_size", "batch_timeout", "waiting")
+    __slots__ = ("_parts", "_removed", "_whole", "batch_size", "batch_timeout", "waiting")
 
     def __init__(self, *, batch_size: int, batch_timeout: float, whole: bool) -> None:
         """Start empty.
@@ -54,6 +57,7 @@ class PartQueue(Generic[P]):
         self.batch_timeout = batch_timeout
         self.waiting = 0
         self._whole = whole
+        self._removed = 0  # parts that stand in the queue and wait no more
         self._parts: deque[P] = deque()
 
     def add(self, part: P) -> None:
@@ -66,12 +70,14 @@ class PartQueue(Generic[P]):
         """Take out what still waits of a part, wherever it stands; return how many items that were."""
         if not part.waiting:
             return 0
-        # It is left in place with no items and skipped later, which makes removing cheap.
-        size, part.size, part.waiting = part.size, 0, False
-        self.waiting -= size
+        # It is left in place and skipped later, which makes removing cheap.
+        part.waiting = False
+        self.waiting -= part.size
+        self._removed += 1
         if not self.waiting:
             self._parts.clear()
-        return size
+            self._removed = 0
+        return part.size
 
     def due(self) -> float | None:
         """Return when the next batch is due if nothing more comes; None while nothing waits."""
@@ -91,37 +97,45 @@ class PartQueue(Generic[P]):
 
     def drain(self) -> Iterator[P]:
         """Take out everything that waits."""
-        while self._parts:
-            part = self._parts.popleft()
-            if part.size:
-                self.waiting -= part.size
+        parts, self._parts = self._parts, deque()
+        self.waiting = self._removed = 0
+        for part in parts:
+            if part.waiting:
                 part.waiting = False
                 yield part
 
     def _head(self) -> P:
         parts = self._parts
-        while not parts[0].size:
+        while not parts[0].waiting:
             parts.popleft()
+            self._removed -= 1
         return parts[0]
 
     def _take(self) -> list[P]:
+        taken = self._take_all() if self.waiting <= self.batch_size and not self._removed else self._take_some()
+        for part in taken:
+            part.waiting = False
+        return taken
+
+    def _take_all(self) -> list[P]:
+        taken = list(self._parts)
+        self._parts.clear()
+        self.waiting = 0
+        return taken
+
+    def _take_some(self) -> list[P]:
         parts = self._parts
         taken: list[P] = []
         room = self.batch_size
-        while parts and room:
-            part = parts[0]
-            size = part.size
-            if size > room:
-                if self._whole:
-                    break
-                part = part.split(room)
-                size = room
-            else:
+        while room and self.waiting:
+            part = self._head()
+            if part.size <= room:
                 parts.popleft()
-                if not size:
-                    continue
-                part.waiting = False
+            elif self._whole:
+                break
+            else:
+                part = part.split(room)
             taken.append(part)
-            room -= size
-        self.waiting -= self.batch_size - room
+            room -= part.size
+            self.waiting -= part.size
         return taken

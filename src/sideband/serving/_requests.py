@@ -19,7 +19,7 @@ from typing import Any, NoReturn, TypeVar, final
 from sideband.errors import DispatchTimeoutError, ServingClosedError, WrongThreadError
 from sideband.runs import Run
 from sideband.serving._batch import BatchOutput, HookEvent
-from sideband.serving._call import Call, Executed, WaitingPart
+from sideband.serving._call import Call, Executed, Items
 from sideband.serving._engine import Engine
 
 __all__ = ["Request", "TaskRequest", "ThreadRequest", "drive"]
@@ -53,7 +53,7 @@ class Request(ABC):
         self._call = call
         self._name = name
         self._timeout = timeout
-        self._parts: list[WaitingPart[Any]] = []
+        self._parts: list[Items[Any]] = []
 
     @abstractmethod
     def _post(self, function: Callable[..., None], *args: Any) -> None:
@@ -78,7 +78,7 @@ class Request(ABC):
         now = engine.loop.time()
         step = longest or len(values)
         self._parts = [
-            WaitingPart(receiver, values, start, min(step, len(values) - start), now)
+            Items(receiver, values, start, min(step, len(values) - start), now)
             for start in range(0, len(values), step)
         ]
         if self._local():
@@ -216,13 +216,13 @@ class _Remote:
         self.listening = call.listening
         self.run: Run | None = call.run
 
-    def executing(self, part: WaitingPart[Any], execution: Executed) -> None:
+    def executing(self, part: Items[Any], execution: Executed) -> None:
         self._post(self._call.executing, part, execution)
 
-    def event(self, part: WaitingPart[Any], name: str, payload: list[Any]) -> None:
+    def event(self, part: Items[Any], name: str, payload: list[Any]) -> None:
         self._post(self._call.event, part, name, payload)
 
-    def done(self, part: WaitingPart[Any], execution: Executed, begin: int) -> None:
+    def done(self, part: Items[Any], execution: Executed, begin: int) -> None:
         self._post(self._call.done, part, execution, begin)
 
     def failed(self, error: BaseException) -> None:

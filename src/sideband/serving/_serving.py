@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import threading
+from asyncio import get_running_loop
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar, cast, final, overload
@@ -14,7 +15,6 @@ from sideband.handlers import HandlerLike
 from sideband.runs import Component, RunInfo
 from sideband.scope._scope import listeners, scope_of
 from sideband.serving._batch import Batch, BatchOutput, HookEvent
-from sideband.serving._call import Single, WaitingPart
 from sideband.serving._dispatcher import Dispatcher, Options
 from sideband.serving._engine import Engine
 from sideband.serving._inline import Inline
@@ -140,7 +140,8 @@ class Serving(Generic[T, R]):
         )
         self._loop_thread: LoopThread | None = None
         self._starting = threading.Lock()
-        self._plain = map_inputs is None and map_results is None
+        # The engine, where a single item needs nothing before and after it.
+        self._direct: Engine | None = None
 
     @property
     def name(self) -> str:
@@ -168,6 +169,8 @@ class Serving(Generic[T, R]):
             self._starting.release()
             raise
         self._dispatcher.engine = engine
+        if self._settings.map_inputs is None and self._settings.map_results is None:
+            self._direct = engine
 
     async def aclose(self, *, drain: bool = True) -> None:
         """Close, within `shutdown_timeout` seconds; closing twice is harmless.
@@ -190,7 +193,7 @@ class Serving(Generic[T, R]):
             await engine.aclose(drain=drain)
         finally:
             if self._dispatcher.engine is engine:
-                self._dispatcher.engine = None
+                self._dispatcher.engine = self._direct = None
                 self._starting.release()
 
     def start_sync(self) -> None:
@@ -270,18 +273,16 @@ class Serving(Generic[T, R]):
             DispatchTimeoutError: no result in time.
             Exception: what the batch function raised, or gave as this item's result.
         """
-        if self._plain and timeout is None and listeners() is None:
-            engine = self._dispatcher.engine
-            if engine is not None and engine.loop is asyncio.get_running_loop():
-                # The hot path: a future for an item, and nothing else that waits.
-                single = Single(engine.loop.create_future())
-                part = WaitingPart(single, [value], 0, 1, engine.loop.time())
-                engine.submit_one(part)
-                try:
-                    return cast("R", await single.future)
-                except asyncio.CancelledError:
-                    engine.withdraw((part,))
-                    raise
+        engine = self._direct
+        if engine is not None and timeout is None and listeners() is None and engine.loop is get_running_loop():
+            # The hot path: a future for an item, and nothing else that waits.
+            single = engine.submit_one(value)
+            try:
+                result: R = await single.future
+            except asyncio.CancelledError:
+                engine.withdraw((single,))
+                raise
+            return result
         return cast("R", await self._dispatcher.respond((value,), Options(timeout=timeout, single=True)))
 
     async def dispatch_many(
