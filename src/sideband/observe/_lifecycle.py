@@ -3,8 +3,8 @@
 1. `begin` makes the run in the body's context; the caller then makes it current there.
 2. `start` copies that context: it is the run's private one, in which all its handlers are called.
 3. What the start handlers changed in it is set for the body (`Changed`) and reset after it.
-4. `end` works once; whoever comes later is ignored. It lets go of the private context, which refers
-   to the run, so that a run is freed as soon as nobody needs it.
+4. `end` works once; whoever comes later is ignored. Then the run lets go of its private context and
+   its plan, which lead back to it, so that it is freed as soon as nobody needs it.
 5. Firing gives a `Pending` where a handler has to be awaited: a synchronous driver drops it
    (`skip`), an asynchronous one waits (`wait_start`, `wait_ending`).
 """
@@ -101,7 +101,7 @@ def _fire_ending(run: Run, calls: tuple[Call, ...], timing: str, payload: Any) -
             pending = enter(context_of(run), fire, calls, run, timing, payload)
     finally:
         if pending is None:
-            run._context = None
+            _let_go(run)
     return pending
 
 
@@ -130,7 +130,7 @@ def skip(run: Run, timing: str, payload: Any, pending: Pending | None) -> None:
 
 def _let_go(run: Run) -> None:
     if run.outcome is not None:
-        run._context = None
+        run._context = run._sink = None
 
 
 def _go_on(run: Run, timing: str, payload: Any, done: Pending) -> Pending | None:

@@ -28,8 +28,8 @@ __all__ = ["Observation"]
 class Observation:
     """A watched block: its run starts on entry and ends, once, on exit.
 
-    The run is kept only between entry and exit, so that a traceback that refers to the caller's
-    frame does not keep the run, and the run its exception.
+    The run, and the token, which knows the run around it, are kept only between entry and exit: a
+    traceback that refers to the caller's frame must not keep the runs, and they their exception.
     """
 
     __slots__ = ("_changed", "_token", "run")
@@ -59,7 +59,7 @@ class Observation:
         if self._changed is not None:
             self._changed.reset()
         restore(current, self._token)
-        del self.run
+        del self.run, self._token, self._changed
 
     def __enter__(self) -> Run:
         """Start the run; asynchronous handlers are skipped."""

@@ -19,7 +19,7 @@ import logging
 import sys
 import time
 import warnings
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextvars import Token
 from types import TracebackType
 from typing import Any, TypeVar, final
@@ -60,7 +60,7 @@ def join(chunks: list[Any]) -> Any:
 class StreamedRun:
     """The core of a run with a streamed output."""
 
-    __slots__ = ("_changed", "_join", "_kept", "_tell", "_token", "run")
+    __slots__ = ("_changed", "_join", "_kept", "_tell", "_token", "dropped", "over", "pulled", "run")
 
     def __init__(self, info: RunInfo, found: Listeners, value: Any, join: Callable[[list[Any]], Any]) -> None:
         """Begin the run; it is started by `start` inside of the first step."""
@@ -72,6 +72,9 @@ class StreamedRun:
         self._kept: list[Any] | None = [] if plan.keeps_output else None
         self._changed: Changed | None = None
         self._token: Token[Run | None] | None = None
+        self.pulled = False
+        self.dropped = False
+        self.over = False
 
     def enter_step(self) -> None:
         """Make the run current, and its handlers' variables visible, in the consumer's context."""
@@ -90,6 +93,7 @@ class StreamedRun:
 
     def start(self) -> Pending | None:
         """Tell the start handlers; inside of the first step."""
+        self.pulled = True
         pending = start(self.run)
         calls = plan_of(self.run).chunks
         if calls:
@@ -111,6 +115,8 @@ class StreamedRun:
         """
         self.leave_step()
         run = self.run
+        if run.outcome is not None:  # it was dropped while this step was on its way
+            return None
         run.chunks += 1
         if run.chunks == 1:
             run.time_to_first_chunk = time.perf_counter() - run._t0
@@ -129,6 +135,16 @@ class StreamedRun:
         """End the run with an exception."""
         self._kept = None
         return end_with_error(self.run, error)
+
+    def release(self) -> None:
+        """Let go of the run, which is over.
+
+        The traceback of an error refers to the frames that drive a stream and to those that read it:
+        nothing in them may lead to the run, which leads to the error.
+        """
+        self.over = True
+        self._tell = None
+        del self.run
 
     def close_failed(self, failure: Exception) -> None:
         """Log that a source could not be closed after its run had failed: the run's error goes first."""
@@ -182,8 +198,8 @@ def watch_generator(
                 skip(run, "on_error", error, streamed.fail(error))
         raise
     finally:
-        # The traceback of an error refers to this frame: keep no way back from it to the error.
-        del run, streamed, sent
+        streamed.release()
+        del run, sent
 
 
 def _close(streamed: StreamedRun, source: Generator[Any, Any, Any]) -> None:
@@ -197,7 +213,7 @@ def _close(streamed: StreamedRun, source: Generator[Any, Any, Any]) -> None:
 async def _watch(streamed: StreamedRun, source: AsyncGenerator[T, S]) -> AsyncGenerator[T, S]:
     """Drive an asynchronous generator as one run; as `watch_generator`, with waiting."""
     run = streamed.run
-    step: Callable[[Any], Any] = source.asend
+    step: Callable[[Any], Any] = functools.partial(_first_step, source)
     sent: Any = None
     try:
         streamed.enter_step()
@@ -219,6 +235,8 @@ async def _watch(streamed: StreamedRun, source: AsyncGenerator[T, S]) -> AsyncGe
                 sent = yield chunk
                 step = source.asend
             except GeneratorExit:
+                if streamed.dropped:
+                    warn_dropped(run)
                 await _aclose(streamed, source)
                 await wait_ending(run, "on_end", run.output, streamed.end(Outcome.CLOSED))
                 raise
@@ -231,7 +249,19 @@ async def _watch(streamed: StreamedRun, source: AsyncGenerator[T, S]) -> AsyncGe
             await _fail(streamed, source, error)
         raise
     finally:
-        del run, streamed, sent
+        streamed.release()
+        del run, sent
+
+
+def _first_step(source: AsyncGenerator[T, S], sent: S) -> Awaitable[T]:
+    # A loop closes the generators that it knows when it shuts down, in any order: it is to know the
+    # driver alone, which closes its source.
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        return source.asend(sent)
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
 
 
 async def _fail(streamed: StreamedRun, source: AsyncGenerator[Any, Any], error: BaseException) -> None:
@@ -248,8 +278,6 @@ async def _fail(streamed: StreamedRun, source: AsyncGenerator[Any, Any], error: 
 
 
 async def _aclose(streamed: StreamedRun, source: AsyncGenerator[Any, Any]) -> None:
-    if getattr(source, "ag_running", False):  # the event loop, shutting down, closes it at this moment
-        return
     streamed.enter_step()
     try:
         await source.aclose()
@@ -334,14 +362,18 @@ class ObservedAsyncGenerator(AsyncGenerator[T, S]):
     def __del__(self, _finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         """End the run of a stream that was dropped half-read."""
         streamed = getattr(self, "_streamed", None)
-        if streamed is None or streamed.run.outcome is not None:
+        if streamed is None or streamed.over or streamed.run.outcome is not None:
             return
-        run = streamed.run
-        skip(run, "on_end", None, streamed.end(Outcome.CLOSED))
+        if not streamed.pulled or getattr(self._stream, "ag_running", False):
+            # Somebody awaits a step of it, without keeping the stream: Python closes it after that.
+            streamed.dropped = True
+            return
+        skip(streamed.run, "on_end", None, streamed.end(Outcome.CLOSED))
         if not _finalizing():
-            warnings.warn(
-                f"the stream of {run!r} was dropped half-read; use `async with` or `contextlib.aclosing`",
-                ResourceWarning,
-                source=self,
-                stacklevel=2,
-            )
+            warn_dropped(streamed.run)
+
+
+def warn_dropped(run: Run) -> None:
+    """Tell the author of a program that it leaves a stream to the garbage collector."""
+    message = f"the stream of {run!r} was dropped half-read; use `async with` or `contextlib.aclosing`"
+    warnings.warn(message, ResourceWarning, stacklevel=3)

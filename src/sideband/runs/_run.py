@@ -200,8 +200,9 @@ class Run:
         Closing: an event after the run's end goes nowhere.
         Cost: nothing where no handler wants events.
         """
-        if self._sink is not None and self.outcome is None:
-            self._sink.fire_event(self, name, payload)
+        sink = self._sink
+        if sink is not None and self.outcome is None:
+            sink.fire_event(self, name, payload)
 
     def __repr__(self) -> str:
         """Show identity and outcome, never payloads."""
