@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 tools=build/lock
 [ -x "$tools/bin/uv" ] || {
     scripts/python.sh -m venv "$tools"
-    "$tools/bin/python" -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/lock.txt
+    "$tools/bin/python" -m pip --disable-pip-version-check install -qq --require-hashes -r requirements/lock.txt
 }
 
 # A developer's own settings (another index, another Python) must not show in the result.
