@@ -43,7 +43,7 @@ docs: install-dev ## run every code block of README.md and docs/
 	$(PYTEST) -p no:randomly tests/docs $(ARGS)
 
 bench: install-dev ## run the benchmarks, one after the other
-	@for file in benchmarks/bench_*.py; do \
+	@for file in benchmarks/*.py; do \
 	  if [ -f "$$file" ]; then echo "== $$file"; $(BIN)/python "$$file" $(ARGS) || exit 1; fi; \
 	done
 
