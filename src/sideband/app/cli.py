@@ -1,6 +1,6 @@
 """The command line's outermost part: every failure becomes one line and an exit code. May import the app.
 
-Exit codes: 0 done, 1 failed, 2 used wrongly, 130 stopped by Ctrl-C, 141 the reader of the output has gone.
+Exit codes: 0 done, 1 failed (also: nobody reads the output any more), 2 used wrongly, 130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -27,15 +27,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     try:
-        return _run(given or ["--help"])
+        code = _run(given or ["--help"])
+        sys.stdout.flush()
     except SidebandError as error:
         return _fail(str(error), 1)
+    except SystemExit as stop:  # how typer ends when nobody reads its output
+        return stop.code if isinstance(stop.code, int) else 1
     except BrokenPipeError:
         # What is still buffered would fail again when the interpreter exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        return 1
     except KeyboardInterrupt:
         return _fail("stopped", 130)
+    else:
+        return code
 
 
 def _run(arguments: list[str]) -> int:

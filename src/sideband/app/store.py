@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, Self, final
 
@@ -155,18 +156,16 @@ class Store:
             ValueError: an entry's vectors are not one a chunk, of the store's dimensions, and finite.
             StoreError: the file cannot be written.
         """
-        checked = [(entry, self._checked(entry)) for entry in entries]
+        checked = {(entry.collection, entry.source): (entry, self._checked(entry)) for entry in entries}
         with translated(self.path), transaction(self._connection):
-            for entry, vectors in checked:
-                self._delete(entry.collection, entry.source)
-                self._insert(entry, vectors)
+            self._delete(list(checked))
+            self._insert(list(checked.values()))
             self._touch()
 
     def remove(self, collection: str, sources: Iterable[str]) -> None:
         """Remove documents by id, in one transaction; ids that are not there are passed over."""
         with translated(self.path), transaction(self._connection):
-            for source in sources:
-                self._delete(collection, source)
+            self._delete([(collection, source) for source in sources])
             self._touch()
 
     def search(self, vector: npt.NDArray[np.float32], k: int) -> list[Document]:
@@ -210,32 +209,31 @@ class Store:
     def _checked(self, entry: Entry) -> Vectors:
         return _as_vectors(entry.vectors, len(entry.chunks), self.dimensions)
 
-    def _delete(self, collection: str, source: str) -> None:
-        select = "SELECT id FROM sources WHERE collection = ? AND source = ?"
-        for (source_id,) in rows(self._connection, select, (collection, source)):
-            # One by one: sqlite-vec finds a single row by its number, but searches all of them for a set.
-            chunks = rows(self._connection, "SELECT id FROM chunks WHERE source_id = ?", (source_id,))
-            self._connection.executemany("DELETE FROM vectors WHERE rowid = ?", chunks)
-            self._connection.execute("DELETE FROM sources WHERE id = ?", (source_id,))
+    # One statement for many rows: apsw lets other threads run at each step, and each return costs time.
 
-    def _insert(self, entry: Entry, vectors: Vectors) -> None:
-        row = (entry.collection, entry.source, entry.title, entry.hash)
-        self._connection.execute(
-            "INSERT INTO sources (collection, source, title, hash) VALUES (?, ?, ?, ?)", row
-        )
-        source_id = self._connection.last_insert_rowid()
-        first = self._scalar("SELECT coalesce(max(id), 0) + 1 FROM chunks")
-        self._connection.executemany(
-            "INSERT INTO chunks (id, source_id, start, line, text) VALUES (?, ?, ?, ?, ?)",
-            (
-                (first + n, source_id, chunk.start, chunk.line, chunk.text)
-                for n, chunk in enumerate(entry.chunks)
-            ),
-        )
-        self._connection.executemany(
-            "INSERT INTO vectors (rowid, embedding) VALUES (?, ?)",
-            ((first + n, vector.tobytes()) for n, vector in enumerate(vectors)),
-        )
+    def _delete(self, keys: Sequence[tuple[str, str]]) -> None:
+        select = "SELECT id FROM sources WHERE collection = ? AND source = ?"
+        sources = list(self._connection.executemany(select, keys))
+        chunks = list(self._connection.executemany("SELECT id FROM chunks WHERE source_id = ?", sources))
+        # By single numbers: sqlite-vec finds a row by its number, but searches all of them for a set.
+        self._connection.executemany("DELETE FROM vectors WHERE rowid = ?", chunks)
+        self._connection.executemany("DELETE FROM sources WHERE id = ?", sources)
+
+    def _insert(self, entries: Sequence[tuple[Entry, Vectors]]) -> None:
+        source_ids = count(self._scalar("SELECT coalesce(max(id), 0) + 1 FROM sources"))
+        chunk_ids = count(self._scalar("SELECT coalesce(max(id), 0) + 1 FROM chunks"))
+        sources: list[tuple[int, str, str, str, str]] = []
+        chunks: list[tuple[int, int, int, int, str]] = []
+        vectors: list[tuple[int, bytes]] = []
+        for source_id, (entry, found) in zip(source_ids, entries, strict=False):
+            sources.append((source_id, entry.collection, entry.source, entry.title, entry.hash))
+            for chunk, vector in zip(entry.chunks, found, strict=True):
+                chunk_id = next(chunk_ids)
+                chunks.append((chunk_id, source_id, chunk.start, chunk.line, chunk.text))
+                vectors.append((chunk_id, vector.tobytes()))
+        self._connection.executemany("INSERT INTO sources VALUES (?, ?, ?, ?, ?)", sources)
+        self._connection.executemany("INSERT INTO chunks VALUES (?, ?, ?, ?, ?)", chunks)
+        self._connection.executemany("INSERT INTO vectors (rowid, embedding) VALUES (?, ?)", vectors)
 
     def _touch(self) -> None:
         self._connection.execute("UPDATE meta SET value = ? WHERE key = 'updated_at'", (str(time.time()),))
