@@ -93,6 +93,22 @@ async def test_methods_of_every_sort_are_runs_with_their_input() -> None:
     ]
 
 
+def test_a_bound_method_may_be_made_a_component_where_it_is_used() -> None:
+    """Somebody else's object is watched without changing its class; its type is that class's name."""
+
+    class Elsewhere:
+        def search(self, query: str) -> str:
+            return query.upper()
+
+    search = component("Retriever")(Elsewhere().search)
+
+    with watched() as recorder:
+        assert search("ab") == "AB"
+
+    run = recorder.run("search")
+    assert (run.type, run.input) == ("Elsewhere", "ab")
+
+
 def test_functions_stay_what_they_are() -> None:
     """Name, documentation, signature and sort of the function are those of the original."""
 
@@ -177,7 +193,7 @@ async def test_the_current_run_is_that_of_the_innermost_component() -> None:
 
     def note() -> None:
         run = current_run()
-        seen.append(run and run.name)
+        seen.append(None if run is None else run.name)
 
     @component("Lambda")
     def inner() -> None:

@@ -63,7 +63,8 @@ def test_a_failing_handler_is_logged_once_a_run(caplog: pytest.LogCaptureFixture
         def on_chunk(self, run: sideband.Run, chunk: Any) -> None:
             raise LookupError
 
-        on_event = on_chunk  # pyright: ignore[reportAssignmentType] - called with one argument too many
+        def on_event(self, run: sideband.Run, name: str, payload: Any) -> None:
+            raise LookupError
 
     with watched(Broken(), Broken()):
         list(numbers(fail=False))

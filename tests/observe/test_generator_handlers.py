@@ -193,7 +193,7 @@ def test_what_is_no_generator_function_is_refused() -> None:
     def plain(run: Run, value: int) -> None: ...
 
     with pytest.raises(HandlerRefusedError, match="outcome = yield"):
-        handler(plain)  # type: ignore[call-overload] # pyright: ignore[reportArgumentType, reportCallIssue]
+        handler(plain)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
 variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")

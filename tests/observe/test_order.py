@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 import sideband
@@ -55,7 +57,7 @@ def test_events_and_chunks_go_from_the_innermost_to_the_outermost() -> None:
     calls: list[str] = []
 
     @component("Lambda")
-    def stream():
+    def stream() -> Iterator[int]:
         sideband.emit("hello")
         yield 1
 

@@ -73,7 +73,8 @@ async def test_a_stream_never_pulled_is_no_run() -> None:
             plain(log).throw(LookupError())
         with pytest.raises(LookupError):
             await asynchronous(log).athrow(LookupError())
-        async with aclosing(asynchronous(log)) as stream:
+        stream = asynchronous(log)
+        async with aclosing(stream):
             pass
         assert await collected(stream) == []
 
@@ -110,11 +111,11 @@ async def test_unwatched_an_asynchronous_stream_is_read_bare() -> None:
     """`async for` gets the function's own generator, so that a chunk costs what it cost."""
     stream = asynchronous([])
 
-    bare = aiter(stream)
+    bare: Any = aiter(stream)
 
     assert type(bare).__name__ == "async_generator"
     assert aiter(stream) is bare
-    await bare.aclose()
+    await stream.aclose()
 
 
 async def test_a_stream_closed_early_ends_its_run_once() -> None:
@@ -122,7 +123,8 @@ async def test_a_stream_closed_early_ends_its_run_once() -> None:
     log: list[str] = []
 
     with watched() as recorder:
-        async with aclosing(asynchronous(log)) as stream:
+        stream: Any = asynchronous(log)
+        async with aclosing(stream):
             async for _ in stream:
                 break
         await stream.aclose()
@@ -164,9 +166,15 @@ async def test_a_stream_dropped_by_break_is_ended_on_the_spot() -> None:
     """A loop that nobody closes leaves the stream to the finalizer, too."""
     with watched() as recorder:
         with pytest.warns(ResourceWarning, match="dropped half-read"):
-            async for _ in asynchronous([]):
-                break
+            await first_of_loop()
         assert recorder.run().outcome is Outcome.CLOSED
+
+
+async def first_of_loop() -> str:
+    """Leave a loop early."""
+    async for chunk in asynchronous([]):
+        return chunk
+    raise AssertionError
 
 
 @pytest.mark.parametrize("at", [0, 1, 2])
@@ -188,19 +196,15 @@ async def test_a_failing_body_ends_its_run_with_its_error(at: int) -> None:
             yield i
 
     with watched() as recorder:
-        for read in (lambda: drained(body()), lambda: collected(body_async())):
-            with pytest.raises(ValueError) as caught:
-                await read()
-            assert caught.value is error
+        with pytest.raises(ValueError) as caught:
+            list(body())
+        with pytest.raises(ValueError) as caught_async:
+            await collected(body_async())
+        assert caught.value is caught_async.value is error
 
     assert [(run.outcome, run.error, run.chunks) for run in recorder.runs()] == [
         (Outcome.ERROR, error, at)
     ] * 3
-
-
-async def drained(stream: Generator[Any, Any, Any]) -> list[Any]:
-    """Read a synchronous stream where an asynchronous one could be read."""
-    return list(stream)
 
 
 async def test_a_body_that_fails_to_close_ends_its_run_with_that_error() -> None:
@@ -403,9 +407,12 @@ async def test_a_stream_of_which_only_a_pull_is_kept_is_not_ended_before_that() 
     """`await anext(f())` keeps no stream: its run lives until the pull is done, and is closed then."""
     log: list[str] = []
 
-    with watched() as recorder, pytest.warns(ResourceWarning, match="dropped half-read"):
+    async def first_only() -> None:
         assert await anext(asynchronous(log)) == "a"
         await until(lambda: recorder.run().outcome is not None)
+
+    with watched() as recorder, pytest.warns(ResourceWarning, match="dropped half-read"):
+        await first_only()
 
     assert recorder.timings() == ["on_start", "on_chunk", "on_end"]
     assert log == ["closed"]

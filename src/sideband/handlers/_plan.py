@@ -9,9 +9,6 @@ May import errors and runs.
    handlers or by another thread, they are called in a copy of the caller's.
 """
 
-# A run keeps its private parts for the layers that drive it, and this is one of them.
-# pyright: reportPrivateUsage=false
-
 from __future__ import annotations
 
 import inspect
@@ -48,8 +45,10 @@ class Call(NamedTuple):
 
 
 class Pending(NamedTuple):
-    """An awaitable that a handler gave, and who is to be called once it is done."""
+    """An awaitable that a handler gave at one timing, and who is to be called once it is done."""
 
+    timing: str
+    payload: Any
     awaitable: Any
     call: Call
     rest: tuple[Call, ...]
@@ -155,7 +154,7 @@ def fire(
             stopped = stopped or error
         else:
             if result is not None and inspect.isawaitable(result):
-                return Pending(result, call, calls[calls.index(call) + 1 :], stopped)
+                return Pending(timing, payload, result, call, calls[calls.index(call) + 1 :], stopped)
     if stopped is not None:
         raise stopped
     return None

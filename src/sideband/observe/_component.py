@@ -36,8 +36,8 @@ def component(
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Make every call of a function a run that handlers see.
 
-    Works on functions, coroutine functions, generators, asynchronous generators, and methods. A
-    generator's run starts at its first pull; its chunks are the run's streamed output.
+    Works on functions, coroutine functions, generators, asynchronous generators, and methods, bound
+    ones too. A generator's run starts at its first pull; its chunks are the run's streamed output.
 
     The run's `input` is the only positional argument, or a mapping of all arguments by name, less
     `self`.
@@ -62,7 +62,7 @@ def component(
             descriptor = cast("Any", function)
             wrapped: Callable[P, R] = descriptor.__class__(decorate(descriptor.__func__))
             return wrapped
-        if not inspect.isfunction(function):
+        if not inspect.isfunction(function) and not inspect.ismethod(function):
             msg = f"@component takes a function or method, got {function!r}"
             raise TypeError(msg)
         return cast("Callable[P, R]", _wrap(function, _Signature(function, checked, name, type)))
@@ -88,6 +88,8 @@ class _Signature:
         self._skip = 1 if positional and positional[0] in ("self", "cls") else 0
         self._names = positional[self._skip :]
         self._variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "args")
+        if type is None and inspect.ismethod(function):
+            type = _owner(function.__self__).__name__  # noqa: A001 - as the parameter is named
         self._info = RunInfo(kind, name or function.__name__, type or "")
         self._infos: dict[str, RunInfo] | None = {} if self._skip and type is None else None
 
@@ -95,7 +97,7 @@ class _Signature:
         """Return the identity of a call; a method's type is the class it is called on."""
         if self._infos is None or not args:
             return self._info
-        owner = args[0] if isinstance(args[0], type) else type(args[0])
+        owner = _owner(args[0])
         found = self._infos.get(owner.__name__)
         if found is None:
             found = RunInfo(self._info.component, self._info.name, owner.__name__)
@@ -111,6 +113,10 @@ class _Signature:
         if len(own) > len(self._names):
             named[self._variadic] = own[len(self._names) :]
         return {**named, **kwargs}
+
+
+def _owner(thing: Any) -> type:
+    return thing if isinstance(thing, type) else type(thing)
 
 
 def _wrap(function: Callable[..., Any], signature: _Signature) -> Callable[..., Any]:

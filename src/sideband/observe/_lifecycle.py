@@ -9,9 +9,6 @@
    (`skip`), an asynchronous one waits (`wait_start`, `wait_ending`).
 """
 
-# A run keeps its private parts for the layers that drive it, and this is one of them.
-# pyright: reportPrivateUsage=false
-
 from __future__ import annotations
 
 import asyncio
@@ -116,14 +113,14 @@ def outcome_of(error: BaseException) -> Outcome:
     return Outcome.CANCELLED if isinstance(error, asyncio.CancelledError | GeneratorExit) else Outcome.ERROR
 
 
-def skip(run: Run, timing: str, payload: Any, pending: Pending | None) -> None:
+def skip(run: Run, pending: Pending | None) -> None:
     """Drive a timing of a synchronous run: what would have to be awaited is skipped."""
     if pending is None:
         return
     try:
         while pending is not None:
-            skip_async(pending.awaitable, pending.call.handler, timing)
-            pending = _go_on(run, timing, payload, pending)
+            skip_async(pending.awaitable, pending.call.handler, pending.timing)
+            pending = _go_on(run, pending)
     finally:
         _let_go(run)
 
@@ -133,12 +130,14 @@ def _let_go(run: Run) -> None:
         run._context = run._sink = None
 
 
-def _go_on(run: Run, timing: str, payload: Any, done: Pending) -> Pending | None:
-    pending: Pending | None = enter(context_of(run), fire, done.rest, run, timing, payload, done.stopped)
+def _go_on(run: Run, done: Pending) -> Pending | None:
+    pending: Pending | None = enter(
+        context_of(run), fire, done.rest, run, done.timing, done.payload, done.stopped
+    )
     return pending
 
 
-async def wait_start(run: Run, timing: str, payload: Any, pending: Pending | None) -> None:
+async def wait_start(run: Run, pending: Pending | None) -> None:
     """Drive a start or a chunk of an asynchronous run: each awaitable in its turn.
 
     Cancellation: goes to the handler that is being awaited, and on to the run.
@@ -147,11 +146,11 @@ async def wait_start(run: Run, timing: str, payload: Any, pending: Pending | Non
         try:
             await _task(pending.awaitable, context_of(run))
         except BaseException as error:  # noqa: BLE001 - `settle` logs or raises
-            settle(run, pending.call, timing, error)
-        pending = _go_on(run, timing, payload, pending)
+            settle(run, pending.call, pending.timing, error)
+        pending = _go_on(run, pending)
 
 
-async def wait_ending(run: Run, timing: str, payload: Any, pending: Pending | None) -> None:
+async def wait_ending(run: Run, pending: Pending | None) -> None:
     """Drive an ending of an asynchronous run: each awaitable in its turn, each once.
 
     Cancellation: does not reach the handlers; after it they have `ENDING_TIMEOUT` seconds together,
@@ -162,23 +161,23 @@ async def wait_ending(run: Run, timing: str, payload: Any, pending: Pending | No
         while pending is not None:
             task = _task(pending.awaitable, context_of(run))
             await patience.wait(task)
-            stopped = _settle_ending(run, timing, pending.call, task)
-            pending = _go_on(run, timing, payload, pending._replace(stopped=pending.stopped or stopped))
+            stopped = _settle_ending(run, pending, task)
+            pending = _go_on(run, pending._replace(stopped=pending.stopped or stopped))
     finally:
         _let_go(run)
     if patience.cancelled is not None:
         raise patience.cancelled
 
 
-def _settle_ending(run: Run, timing: str, call: Call, task: asyncio.Task[None]) -> BaseException | None:
+def _settle_ending(run: Run, pending: Pending, task: asyncio.Task[None]) -> BaseException | None:
     """Log a handler's failure; return what has to be raised once the others have been told."""
     if not task.done() or task.cancelled():
         failure = TimeoutError(f"not done within {ENDING_TIMEOUT} s of the run's cancellation, or cancelled")
-        report(run, call, timing, failure)
+        report(run, pending.call, pending.timing, failure)
         return None
     error = task.exception()
     if isinstance(error, Exception):
-        report(run, call, timing, error)
+        report(run, pending.call, pending.timing, error)
         return None
     return error
 

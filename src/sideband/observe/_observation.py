@@ -66,7 +66,7 @@ class Observation:
         run = self.run
         self._open()
         try:
-            skip(run, "on_start", run.input, start(run))
+            skip(run, start(run))
         except BaseException as error:
             self.__exit__(None, error, None)
             raise
@@ -80,9 +80,9 @@ class Observation:
         run = self.run
         try:
             if error is None:
-                skip(run, "on_end", run.output, end(run, Outcome.OK, run.output))
+                skip(run, end(run, Outcome.OK, run.output))
             else:
-                skip(run, "on_error", error, end_with_error(run, error))
+                skip(run, end_with_error(run, error))
         finally:
             self._leave()
 
@@ -93,7 +93,7 @@ class Observation:
         try:
             pending = start(run)
             if pending is not None:
-                await wait_start(run, "on_start", run.input, pending)
+                await wait_start(run, pending)
         except BaseException as error:
             await self.__aexit__(None, error, None)
             raise
@@ -112,10 +112,10 @@ class Observation:
             if error is None:
                 pending = end(run, Outcome.OK, run.output)
                 if pending is not None:
-                    await wait_ending(run, "on_end", run.output, pending)
+                    await wait_ending(run, pending)
             else:
                 pending = end_with_error(run, error)
                 if pending is not None:
-                    await wait_ending(run, "on_error", error, pending)
+                    await wait_ending(run, pending)
         finally:
             self._leave()

@@ -29,7 +29,7 @@ class observe:  # noqa: N801 - used as a function: `with observe(…) as run`
 
     Order: starts before the block; the ending before anything after the block.
     Cancellation: ends the run as cancelled.
-    Threads: enter and leave it in one task or thread.
+    Threads: enter and leave it in one task or thread; it may be entered again afterwards.
     Cost: one lookup where nobody listens.
     """
 
@@ -61,20 +61,26 @@ class observe:  # noqa: N801 - used as a function: `with observe(…) as run`
         self._remote = None if traceparent is None else parse_traceparent(traceparent)
         self._observation: Observation | None = None
 
-    def _make(self) -> Run:
+    def _begin(self) -> Observation | None:
+        if self._observation is not None:
+            msg = f"this observe({self._info.name!r}) is already entered; make one for each block"
+            raise RuntimeError(msg)
         found = listeners()
         if found is None:
-            return InertRun(self._info, self._input)
+            return None
         run = begin(self._info, found, self._input)
         if run.parent is None:
             run._remote = self._remote
-        self._observation = Observation(run)
-        return run
+        return Observation(run)
 
     def __enter__(self) -> Run:
         """Start the run."""
-        run = self._make()
-        return run if self._observation is None else self._observation.__enter__()
+        observation = self._begin()
+        if observation is None:
+            return InertRun(self._info, self._input)
+        run = observation.__enter__()
+        self._observation = observation
+        return run
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -86,8 +92,12 @@ class observe:  # noqa: N801 - used as a function: `with observe(…) as run`
 
     async def __aenter__(self) -> Run:
         """Start the run, waiting for its asynchronous handlers."""
-        run = self._make()
-        return run if self._observation is None else await self._observation.__aenter__()
+        observation = self._begin()
+        if observation is None:
+            return InertRun(self._info, self._input)
+        run = await observation.__aenter__()
+        self._observation = observation
+        return run
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

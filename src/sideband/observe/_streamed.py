@@ -9,9 +9,6 @@
    yet started hold for it.
 """
 
-# A run keeps its private parts for the layers that drive it, and this is one of them.
-# pyright: reportPrivateUsage=false
-
 from __future__ import annotations
 
 import functools
@@ -165,24 +162,24 @@ def watch_generator(
     sent: Any = None
     try:
         streamed.enter_step()
-        skip(run, "on_start", value, streamed.start())
+        skip(run, streamed.start())
         streamed.started()
         while True:
             try:
                 chunk = step(sent)
             except StopIteration as stop:
                 streamed.leave_step()
-                skip(run, "on_end", None, streamed.end(Outcome.OK))
+                skip(run, streamed.end(Outcome.OK))
                 return stop.value
             pending = streamed.chunk(chunk)
             if pending is not None:
-                skip(run, "on_chunk", chunk, pending)
+                skip(run, pending)
             try:
                 sent = yield chunk
                 step = source.send
             except GeneratorExit:
                 _close(streamed, source)
-                skip(run, "on_end", None, streamed.end(Outcome.CLOSED))
+                skip(run, streamed.end(Outcome.CLOSED))
                 raise
             except BaseException as error:  # noqa: BLE001 - thrown in by the consumer, for the source
                 step, sent = source.throw, error
@@ -195,7 +192,7 @@ def watch_generator(
             except Exception as failure:  # noqa: BLE001 - the first error is the one to raise
                 streamed.close_failed(failure)
             finally:
-                skip(run, "on_error", error, streamed.fail(error))
+                skip(run, streamed.fail(error))
         raise
     finally:
         streamed.release()
@@ -219,18 +216,18 @@ async def _watch(streamed: StreamedRun, source: AsyncGenerator[T, S]) -> AsyncGe
         streamed.enter_step()
         pending = streamed.start()
         if pending is not None:
-            await wait_start(run, "on_start", run.input, pending)
+            await wait_start(run, pending)
         streamed.started()
         while True:
             try:
                 chunk = await step(sent)
             except StopAsyncIteration:
                 streamed.leave_step()
-                await wait_ending(run, "on_end", run.output, streamed.end(Outcome.OK))
+                await wait_ending(run, streamed.end(Outcome.OK))
                 return
             pending = streamed.chunk(chunk)
             if pending is not None:
-                await wait_start(run, "on_chunk", chunk, pending)
+                await wait_start(run, pending)
             try:
                 sent = yield chunk
                 step = source.asend
@@ -238,7 +235,7 @@ async def _watch(streamed: StreamedRun, source: AsyncGenerator[T, S]) -> AsyncGe
                 if streamed.dropped:
                     warn_dropped(run)
                 await _aclose(streamed, source)
-                await wait_ending(run, "on_end", run.output, streamed.end(Outcome.CLOSED))
+                await wait_ending(run, streamed.end(Outcome.CLOSED))
                 raise
             except BaseException as error:  # noqa: BLE001 - thrown in by the consumer, for the source
                 step, sent = source.athrow, error
@@ -267,14 +264,14 @@ def _first_step(source: AsyncGenerator[T, S], sent: S) -> Awaitable[T]:
 async def _fail(streamed: StreamedRun, source: AsyncGenerator[Any, Any], error: BaseException) -> None:
     run = streamed.run
     if isinstance(error, GeneratorExit):  # what drives this is being closed itself and may not wait
-        skip(run, "on_error", error, streamed.fail(error))
+        skip(run, streamed.fail(error))
         return
     try:
         await _aclose(streamed, source)
     except Exception as failure:  # noqa: BLE001 - the first error is the one to raise
         streamed.close_failed(failure)
     finally:
-        await wait_ending(run, "on_error", error, streamed.fail(error))
+        await wait_ending(run, streamed.fail(error))
 
 
 async def _aclose(streamed: StreamedRun, source: AsyncGenerator[Any, Any]) -> None:
@@ -368,7 +365,7 @@ class ObservedAsyncGenerator(AsyncGenerator[T, S]):
             # Somebody awaits a step of it, without keeping the stream: Python closes it after that.
             streamed.dropped = True
             return
-        skip(streamed.run, "on_end", None, streamed.end(Outcome.CLOSED))
+        skip(streamed.run, streamed.end(Outcome.CLOSED))
         if not _finalizing():
             warn_dropped(streamed.run)
 

@@ -1,0 +1,127 @@
+"""Random programs keep the invariants, and do the same whoever watches."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Generator
+from contextvars import ContextVar
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sideband import Ending, Handler, Run, callbacks, handler
+from sideband.testing import Recorder, check_lifecycle
+
+from .programs import Node, execute, programs
+
+span: ContextVar[str] = ContextVar("span", default="")
+
+
+class Raising(Handler):
+    """Fails at some timings, plain and asynchronous."""
+
+    def __init__(self, timings: frozenset[str], *, asynchronous: bool) -> None:
+        for timing in timings:
+            plain = timing == "on_event" or not asynchronous
+            setattr(self, timing, self.fail if plain else self.fail_async)
+
+    def fail(self, *_: Any) -> None:
+        raise LookupError
+
+    async def fail_async(self, *_: Any) -> None:
+        await asyncio.sleep(0)
+        raise LookupError
+
+
+@handler
+def spanning(run: Run, value: Any) -> Generator[None, Ending]:
+    """Set a variable around each run, as a tracer does."""
+    token = span.set(f"{span.get()}/{run.name}")
+    yield
+    span.reset(token)
+
+
+@handler
+async def spanning_async(run: Run, value: Any) -> AsyncGenerator[None, Ending]:
+    """Set a variable around each run, waiting."""
+    await asyncio.sleep(0)
+    token = span.set(f"{span.get()}/{run.name}")
+    yield
+    await asyncio.sleep(0)
+    span.reset(token)
+
+
+TIMINGS = ["on_start", "on_end", "on_error", "on_chunk", "on_event"]
+handlers = st.lists(
+    st.one_of(
+        st.sampled_from([spanning, spanning_async]),
+        st.builds(Raising, st.frozensets(st.sampled_from(TIMINGS)), asynchronous=st.booleans()),
+    ),
+    max_size=3,
+)
+
+
+def run(program: Node, *attached: Handler) -> Any:
+    """Execute a program in a context of its own under some handlers."""
+
+    async def main() -> Any:
+        with callbacks(*attached):
+            return await execute(program)
+
+    return asyncio.run(main())
+
+
+@pytest.fixture(autouse=True)
+def no_log() -> Generator[None]:
+    """Raising handlers would fill the log."""
+    logging.disable()
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@given(programs(), handlers)
+def test_every_run_of_a_random_program_keeps_the_invariants(program: Node, attached: list[Handler]) -> None:
+    """Whatever it does, and whatever other handlers do, inside or outside of the recorder."""
+    inner, outer = Recorder(), Recorder()
+
+    run(program, inner, *attached, outer)
+
+    check_lifecycle(inner)
+    check_lifecycle(outer)
+    assert set(inner.runs()) == set(outer.runs())
+
+
+@given(programs(), handlers)
+def test_watching_a_random_program_changes_nothing(program: Node, attached: list[Handler]) -> None:
+    """The same results, the same exception objects in the same places, the same variables: with none, one, several."""
+    unwatched = run(program)
+
+    assert run(program, Recorder()) == unwatched
+    assert run(program, *attached) == unwatched
+    assert run(program, Recorder(), *attached, Recorder(wants_output=False)) == unwatched
+
+
+@given(programs())
+def test_a_handlers_variable_reaches_nobody_outside_of_its_run(program: Node) -> None:
+    """After any program, the variable that a tracer sets around each run is what it was."""
+
+    async def main() -> str:
+        with callbacks(spanning, spanning_async, Recorder()):
+            await execute(program)
+        return span.get()
+
+    assert asyncio.run(main()) == ""
+
+
+@pytest.mark.deep
+@given(programs(), handlers)
+def test_many_random_programs_keep_the_invariants(program: Node, attached: list[Handler]) -> None:
+    """As above, as often as time allows."""
+    recorder = Recorder()
+
+    run(program, recorder, *attached)
+
+    check_lifecycle(recorder)
