@@ -100,6 +100,21 @@ def test_another_model_is_refused_and_rebuild_starts_anew(run: Run, folder: Path
     assert json.loads(run("info", "--json").out)["dimensions"] == 384
 
 
+def test_a_store_of_another_version_of_the_model_says_how_to_go_on(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    """A new release of a model is another model; the store stays as it is until it is made anew."""
+    old = "wordllama-l2-supercat-256@0.0.1"
+    Store.create(tmp_path / "store.db", model=old, dimensions=256).close()
+
+    refused = run("index", folder)
+
+    assert (refused.code, refused.err.count("\n")) == (1, 1)
+    assert old in refused.err
+    assert "--rebuild" in refused.err
+    assert json.loads(run("info", "--json").out)["model"] == old
+
+
 def test_bad_files_are_named_and_counted(run: Run, folder: Path) -> None:
     """The others are indexed, and the exit code says that it went well."""
     (folder / "binary.txt").write_bytes(b"\0")

@@ -1,7 +1,8 @@
 """Documents cut into the chunks that are embedded. May import components and errors.
 
-Cutting is the work of semantic-text-splitter, by the structure of each kind: paragraphs and
-sentences, Markdown's headings and blocks, Python's classes and functions.
+Cutting is the work of semantic-text-splitter: Markdown by its headings and blocks, all else by blank
+lines, lines and sentences. So is Python, whose blank lines stand between its definitions: cut by its
+syntax tree, every sixth chunk was a decorator or a line like `class Store:` and nothing more.
 """
 
 from __future__ import annotations
@@ -12,8 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, final
 
-import tree_sitter_python
-from semantic_text_splitter import CodeSplitter, MarkdownSplitter, TextSplitter
+from semantic_text_splitter import MarkdownSplitter, TextSplitter
 
 from sideband.components import Document
 
@@ -48,7 +48,7 @@ class Chunker:
     """Cuts documents into chunks that a model takes whole.
 
     Threads: one at a time.
-    Cost: some 0.2 ms for 10 kB of prose, ten times that for Python code, which is parsed.
+    Cost: some 0.2 ms for 10 kB of text, and the counting of tokens where there may be too many.
     """
 
     def __init__(
@@ -85,9 +85,7 @@ class Chunker:
         return chunks
 
     def _splitter(self, kind: str) -> _Splitter:
-        if kind == "markdown":
-            return self._markdown
-        return self._python if kind == "python" else self._text
+        return self._markdown if kind == "markdown" else self._text
 
     @cached_property
     def _text(self) -> _Splitter:
@@ -96,10 +94,6 @@ class Chunker:
     @cached_property
     def _markdown(self) -> _Splitter:
         return MarkdownSplitter(CHARACTERS)
-
-    @cached_property
-    def _python(self) -> _Splitter:
-        return CodeSplitter(tree_sitter_python.language(), CHARACTERS)
 
     def _fitting(self, pieces: list[tuple[int, str]], heading: str) -> list[tuple[int, str]]:
         """Cut again what has more tokens than the model takes, so that no text goes unread."""

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from sideband.app.corpus import Corpus
 from sideband.app.database import remove
-from sideband.app.errors import StoreNotFoundError
+from sideband.app.errors import StoreModelError, StoreNotFoundError
 from sideband.app.files import file_corpus
 from sideband.app.index import IndexReport, index
 from sideband.app.meter import Meter
@@ -22,7 +22,7 @@ from sideband.app.progress import LiveProgress, SkippedNotice, duration, progres
 from sideband.app.screen import errors_console, output_console, printable, save_picture, size, store_path
 from sideband.app.stdlib import stdlib_corpus
 from sideband.app.store import Store
-from sideband.embedders import Embedder, load
+from sideband.embedders import Embedder, ModelChangedError, load
 
 __all__ = ["IndexOptions", "run_index"]
 
@@ -57,9 +57,13 @@ def run_index(options: IndexOptions) -> int:
     corpora = _corpora(options)
     path = store_path(options.store)
     model = _model(options, path)
+    try:
+        embedder = load(model)
+    except ModelChangedError as error:
+        raise StoreModelError(path, stored=error.wanted, wanted=error.installed) from error
+    # Only now: a model that cannot be loaded must not cost the store.
     if options.rebuild:
         remove(path)
-    embedder = load(model)
     with Store.create(path, model=embedder.name, dimensions=embedder.dimensions) as store:
         return _Indexing(options, corpora, store, embedder).run()
 
@@ -137,25 +141,28 @@ class _Indexing:
     def _summary(self, report: IndexReport) -> RenderableType:
         meter = self._meter
         info = self._store.info()
-        rate = report.chunks / report.seconds if report.seconds > 0 else 0.0
         places = ", ".join(printable(place) for corpus in self._corpora for place in corpus.places)
         lines = [
-            Text(f"Indexed {places}", style="bold"),
-            Text(
+            (
                 f"  documents  {report.new:,} new, {report.changed:,} changed, {report.unchanged:,} unchanged, "
                 f"{report.removed:,} removed, {len(report.skipped):,} skipped"
-            ),
-            Text(
-                f"  chunks     {report.chunks:,} in {duration(report.seconds)} ({rate:,.0f} chunks/s), "
-                f"{meter.tokens:,} tokens"
-            ),
-            Text(
-                f"  batches    {meter.batches:,} of {meter.mean_batch_size:.1f} chunks on average "
-                f"(at most {self._batch_size}), {duration(meter.mean_queue_time)} in the queue"
-            ),
-            Text(f"  store      {info.path} ({size(info.bytes)}, {info.chunks:,} chunks, {info.model})"),
+            )
         ]
-        return Group(*lines)
+        if report.chunks:
+            lines += [
+                (
+                    f"  chunks     {report.chunks:,} in {duration(report.seconds)} "
+                    f"({report.chunks / report.seconds:,.0f} chunks/s), {meter.tokens:,} tokens"
+                ),
+                (
+                    f"  batches    {meter.batches:,} of {meter.mean_batch_size:.1f} chunks on average "
+                    f"(at most {self._batch_size}), {duration(meter.mean_queue_time)} in the queue"
+                ),
+            ]
+        lines.append(
+            f"  store      {printable(info.path)} ({size(info.bytes)}, {info.chunks:,} chunks, {info.model})"
+        )
+        return Group(Text(f"Indexed {places}", style="bold"), *map(Text, lines))
 
     def _draw(self, report: IndexReport) -> None:
         if self._options.svg is not None:
