@@ -66,6 +66,19 @@ def test_the_last_state_stays_on_the_terminal() -> None:
     assert "5/20" in written(to)
 
 
+def test_there_is_no_bar_for_chunks_where_nothing_has_changed() -> None:
+    """A run that finds everything as it was does not end with a bar that seems to wait."""
+    meter, to = Meter(Clock()), console(terminal=True)
+    with callbacks(meter), observe("index") as run:
+        run.emit("planned", {"files": 2})
+        run.emit("read", {"files": 2, "unchanged": 2, "chunks": 0})
+
+    to.print(LiveProgress(meter, to).render())
+
+    assert "2/2" in written(to)
+    assert "chunks  " not in written(to)
+
+
 def test_a_log_gets_a_line_every_three_seconds() -> None:
     """Each line stands for itself: done, expected, rate and time left."""
     clock = Clock()

@@ -3,8 +3,8 @@
     reader ──windows──▶ dispatcher ──windows being embedded──▶ writer
 
 1. Reading and writing are done in worker threads, embedding in the serving's.
-2. Both queues are bounded, so a fast reader waits for the model and the model for a slow disk.
-3. Some windows are with the serving at once: the model does not wait while one is written.
+2. Both ways are bounded, so a fast reader waits for the model and the model for a slow disk.
+3. Two windows are with the serving at once: the model does not wait while one is written.
 4. The writer takes windows in order and writes each in one transaction: what is stored when the
    program is stopped is whole documents.
 """
@@ -34,6 +34,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _WINDOW_BATCHES = 8
+_WINDOWS_EMBEDDING = 2
 _WINDOWS_AHEAD = 32
 """How many windows may wait for the model: enough to know a middling corpus's size from the start."""
 
@@ -107,7 +108,8 @@ class _Pipeline:
         self._serving = serving
         self._store = store
         self._read: asyncio.Queue[Window | None] = asyncio.Queue(_WINDOWS_AHEAD)
-        self._embedding: asyncio.Queue[tuple[Window, asyncio.Task[Vectors]] | None] = asyncio.Queue(1)
+        self._embedding: asyncio.Queue[tuple[Window, asyncio.Task[Vectors]] | None] = asyncio.Queue()
+        self._places = asyncio.Semaphore(_WINDOWS_EMBEDDING)
         self._skipped: list[Skipped] = []
         self._unchanged = self._new = self._changed = self._removed = self._chunks = 0
 
@@ -150,13 +152,16 @@ class _Pipeline:
 
     async def _dispatch_windows(self, group: asyncio.TaskGroup) -> None:
         while (window := await self._read.get()) is not None:
-            await self._embedding.put((window, group.create_task(self._embed(window))))
-        await self._embedding.put(None)
+            await self._places.acquire()
+            self._embedding.put_nowait((window, group.create_task(self._embed(window))))
+        self._embedding.put_nowait(None)
 
     async def _write_windows(self) -> None:
         while (item := await self._embedding.get()) is not None:
             window, task = item
-            await _in_thread(self._write, window, await task)
+            vectors = await task
+            self._places.release()
+            await _in_thread(self._write, window, vectors)
             new = sum(document.new for document in window.documents)
             self._new += new
             self._changed += len(window.documents) - new

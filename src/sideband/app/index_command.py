@@ -107,6 +107,8 @@ class _Indexing:
         model = embedder.name.partition("@")[0]
         self._batch_size = options.batch_size or _BATCH_SIZES.get(model, _DEFAULT_BATCH_SIZE)
         self._meter = Meter()
+        # For the picture alone: made now, so that its clock shows the time the work took.
+        self._bars = LiveProgress(self._meter, errors_console())
 
     def run(self) -> int:
         console = errors_console()
@@ -166,8 +168,7 @@ class _Indexing:
 
     def _draw(self, report: IndexReport) -> None:
         if self._options.svg is not None:
-            bars = LiveProgress(self._meter, errors_console()).render()
-            save_picture(self._options.svg, self._command(), [bars, self._summary(report)])
+            save_picture(self._options.svg, self._command(), [self._bars.render(), self._summary(report)])
 
     def _command(self) -> str:
         named = [str(path) for path in self._options.paths]

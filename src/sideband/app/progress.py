@@ -116,6 +116,8 @@ class LiveProgress(_Passive):
         meter = self._meter
         self._bars.update(self._files, completed=meter.files_read, total=meter.files or None)
         self._bars.update(self._chunks, completed=meter.chunks, total=meter.chunks_expected or None)
+        # Where nothing has changed there is nothing to wait for.
+        self._bars.update(self._chunks, visible=meter.files_read < meter.files or meter.chunks_found > 0)
         return Group(
             self._bars.get_renderable(), Text(numbers(meter), style="dim", no_wrap=True, overflow="ellipsis")
         )

@@ -45,8 +45,8 @@ _COMPILED = {
     "_datetime": "datetime", "_decimal": "decimal", "_elementtree": "xml.etree.ElementTree",
     "_functools": "functools", "_hashlib": "hashlib", "_heapq": "heapq", "_io": "io", "_lzma": "lzma",
     "_operator": "operator", "_pickle": "pickle", "_queue": "queue", "_random": "random",
-    "_signal": "signal", "_socket": "socket", "_sqlite3": "sqlite3", "_sre": "re", "_ssl": "ssl",
-    "_statistics": "statistics", "_struct": "struct", "_thread": "threading", "_weakref": "weakref",
+    "_signal": "signal", "_socket": "socket", "_sqlite3": "sqlite3", "_ssl": "ssl",
+    "_statistics": "statistics", "_struct": "struct", "_weakref": "weakref",
     "_zoneinfo": "zoneinfo", "array": "array", "atexit": "atexit", "binascii": "binascii",
     "builtins": "", "cmath": "cmath", "errno": "errno", "faulthandler": "faulthandler",
     "fcntl": "fcntl", "gc": "gc", "grp": "grp", "itertools": "itertools", "marshal": "marshal",
@@ -79,14 +79,16 @@ def stdlib_corpus() -> Corpus:
 
 
 def _modules(root: Path) -> Iterator[tuple[str, Path]]:
+    """Find the modules' files, each with the public name of what it defines."""
     for folder, names, files in os.walk(root):
         names[:] = sorted(name for name in names if name.isidentifier() and name not in _SKIPPED_FOLDERS)
         packages = Path(folder).relative_to(root).parts
         for file in sorted(files):
             stem, suffix = os.path.splitext(file)
             dotted = packages if stem == "__init__" else (*packages, stem)
-            if suffix == ".py" and dotted and not any(name.startswith("_") for name in dotted):
-                yield ".".join(dotted), Path(folder, file)
+            if suffix == ".py" and dotted and stem != "__main__" and _public(dotted[0]):
+                # What stands in `concurrent.futures._base` is known as part of `concurrent.futures`.
+                yield ".".join(filter(_public, dotted)), Path(folder, file)
 
 
 def _part(module: str, path: Path) -> Part:
