@@ -21,7 +21,7 @@ from pathlib import Path
 from sideband.app.chunks import Chunker, embedded_text
 from sideband.app.corpus import Corpus, Skipped
 from sideband.app.index import index
-from sideband.app.index_command import batch_size_of
+from sideband.app.index_command import default_batch_size
 from sideband.app.meter import Meter
 from sideband.app.reader import Reader
 from sideband.app.stdlib import stdlib_corpus
@@ -52,7 +52,7 @@ def end_to_end(embedder: Embedder, corpus: Corpus) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "store.db"
         with Store.create(path, model=embedder.name, dimensions=embedder.dimensions) as store:
-            size = batch_size_of(embedder)
+            size = default_batch_size(embedder)
             asyncio.run(index([corpus], store, embedder, batch_size=size, handlers=[Meter()]))
 
 

@@ -24,12 +24,17 @@ from sideband.app.stdlib import stdlib_corpus
 from sideband.app.store import Store
 from sideband.embedders import Embedder, ModelChangedError, load
 
-__all__ = ["IndexOptions", "run_index"]
+__all__ = ["IndexOptions", "default_batch_size", "run_index"]
 
 _DEFAULT_MODEL = "minilm"
 _BATCH_SIZES = {"all-MiniLM-L6-v2-int8": 32}
 """MiniLM gains nothing from more, and in smaller batches progress is seen sooner."""
 _DEFAULT_BATCH_SIZE = 256
+
+
+def default_batch_size(embedder: Embedder) -> int:
+    """Return the batch size with which an embedder is used where none is asked for."""
+    return _BATCH_SIZES.get(embedder.name.partition("@")[0], _DEFAULT_BATCH_SIZE)
 
 
 @final
@@ -104,8 +109,7 @@ class _Indexing:
         self._corpora = corpora
         self._store = store
         self._embedder = embedder
-        model = embedder.name.partition("@")[0]
-        self._batch_size = options.batch_size or _BATCH_SIZES.get(model, _DEFAULT_BATCH_SIZE)
+        self._batch_size = options.batch_size or default_batch_size(embedder)
         self._meter = Meter()
         # For the picture alone: made now, so that its clock shows the time the work took.
         self._bars = LiveProgress(self._meter, errors_console())
