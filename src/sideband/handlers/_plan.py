@@ -23,7 +23,7 @@ from sideband.handlers._attach import Entry
 from sideband.handlers._handler import Handler, is_async, override
 from sideband.runs import Component, Run, RunInfo
 
-__all__ = ["Call", "Listeners", "Pending", "Plan", "enter", "fire", "settle", "skip_async"]
+__all__ = ["Call", "Listeners", "Pending", "Plan", "again", "enter", "fire", "settle", "skip_async"]
 
 _Guards = dict[int, Callable[[Run], bool]]
 """By place in the plan: what a handler's `when=` asks of the run."""
@@ -129,10 +129,15 @@ def enter(context: Context, function: Callable[..., Any], /, *args: Any) -> Any:
     try:
         return context.run(function, *args)
     except RuntimeError as error:
-        refused = error.__traceback__ is not None and error.__traceback__.tb_next is None
-        if not refused or isinstance(error, RecursionError):
-            raise
+        again(error)
     return copy_context().run(function, *args)
+
+
+def again(error: RuntimeError) -> None:
+    """Return if the error says that a context is in use, and nothing was called in it; raise it otherwise."""
+    raised_here = error.__traceback__ is not None and error.__traceback__.tb_next is None
+    if isinstance(error, RecursionError) or not raised_here:
+        raise error
 
 
 def fire(

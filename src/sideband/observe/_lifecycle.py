@@ -19,7 +19,7 @@ from typing import Any, final
 from sideband.handlers import Listeners, Plan
 from sideband.handlers._plan import Call, Pending, enter, fire, report, settle, skip_async
 from sideband.runs import Outcome, Run, RunInfo
-from sideband.scope._scope import current, current_scope, restore
+from sideband.scope._scope import get_current, get_current_scope, restore
 
 __all__ = [
     "ENDING_TIMEOUT",
@@ -47,7 +47,7 @@ _MISSING: Any = object()
 
 def begin(info: RunInfo, found: Listeners, value: Any) -> Run:
     """Make a run under the current one."""
-    run = Run(info, None, current.get(), current_scope.get().metadata, value)
+    run = Run(info, None, get_current(), get_current_scope().metadata, value)
     run._sink = found.narrow(found.plan_for(info), run)
     return run
 

@@ -19,7 +19,7 @@ from sideband.observe._lifecycle import (
     wait_start,
 )
 from sideband.runs import Outcome, Run, RunInfo
-from sideband.scope._scope import current, restore
+from sideband.scope._scope import current, restore, set_current
 
 __all__ = ["Observation"]
 
@@ -47,7 +47,7 @@ class Observation:
 
     def _open(self) -> None:
         self._changed: Changed | None = None
-        self._token: Token[Run | None] = current.set(self.run)
+        self._token: Token[Run | None] = set_current(self.run)
 
     def _opened(self) -> None:
         if plan_of(self.run).starts:

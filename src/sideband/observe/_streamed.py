@@ -17,12 +17,12 @@ import sys
 import time
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextvars import Token
+from contextvars import Token, copy_context
 from types import TracebackType
 from typing import Any, TypeVar, final
 
 from sideband.handlers import Listeners
-from sideband.handlers._plan import Pending, enter, fire
+from sideband.handlers._plan import Pending, again, fire
 from sideband.observe._lifecycle import (
     Changed,
     begin,
@@ -36,7 +36,7 @@ from sideband.observe._lifecycle import (
     wait_start,
 )
 from sideband.runs import Outcome, Run, RunInfo
-from sideband.scope._scope import current, listeners, restore
+from sideband.scope._scope import current, listeners, reset_current, restore, set_current
 
 __all__ = ["ObservedAsyncGenerator", "join", "watch_generator"]
 
@@ -57,14 +57,27 @@ def join(chunks: list[Any]) -> Any:
 class StreamedRun:
     """The core of a run with a streamed output."""
 
-    __slots__ = ("_changed", "_join", "_kept", "_tell", "_token", "dropped", "over", "pulled", "run")
+    __slots__ = (
+        "_calls",
+        "_changed",
+        "_ended",
+        "_join",
+        "_kept",
+        "_run_in_context",
+        "_token",
+        "dropped",
+        "over",
+        "pulled",
+        "run",
+    )
 
     def __init__(self, info: RunInfo, found: Listeners, value: Any, join: Callable[[list[Any]], Any]) -> None:
         """Begin the run; it is started by `start` inside of the first step."""
         self.run = begin(info, found, value)
         self.run.streamed = True
         plan = plan_of(self.run)
-        self._tell: Callable[[Any], Pending | None] | None = None
+        self._calls = plan.chunks
+        self._run_in_context: Callable[..., Any] = copy_context().run
         self._join = join
         self._kept: list[Any] | None = [] if plan.keeps_output else None
         self._changed: Changed | None = None
@@ -72,10 +85,11 @@ class StreamedRun:
         self.pulled = False
         self.dropped = False
         self.over = False
+        self._ended = False
 
     def enter_step(self) -> None:
         """Make the run current, and its handlers' variables visible, in the consumer's context."""
-        self._token = current.set(self.run)
+        self._token = set_current(self.run)
         if self._changed is not None:
             self._changed.set()
 
@@ -92,9 +106,7 @@ class StreamedRun:
         """Tell the start handlers; inside of the first step."""
         self.pulled = True
         pending = start(self.run)
-        calls = plan_of(self.run).chunks
-        if calls:
-            self._tell = functools.partial(enter, context_of(self.run), fire, calls, self.run, "on_chunk")
+        self._run_in_context = context_of(self.run).run
         return pending
 
     def started(self) -> None:
@@ -110,22 +122,35 @@ class StreamedRun:
         Raises:
             Abort: a handler stops the run; the driver closes the source and ends it.
         """
-        self.leave_step()
-        run = self.run
-        if run.outcome is not None:  # it was dropped while this step was on its way
+        # Written out, without the calls of `leave_step` and `enter`: this is felt at each chunk.
+        if self._changed is not None:
+            self._changed.reset()
+        reset_current(self._token)  # type: ignore[arg-type] # a step is going on
+        self._token = None
+        if self._ended:  # the stream was dropped while this step was on its way
             return None
-        run.chunks += 1
-        if run.chunks == 1:
+        run = self.run
+        run.chunks = count = run.chunks + 1
+        if count == 1:
             run.time_to_first_chunk = time.perf_counter() - run._t0
         if self._kept is not None:
             self._kept.append(chunk)
-        return None if self._tell is None else self._tell(chunk)
+        if not self._calls:
+            return None
+        pending: Pending | None
+        try:
+            pending = self._run_in_context(fire, self._calls, run, "on_chunk", chunk)
+        except RuntimeError as error:
+            again(error)
+            pending = copy_context().run(fire, self._calls, run, "on_chunk", chunk)
+        return pending
 
     def end(self, outcome: Outcome) -> Pending | None:
         """End the run with what its consumer had of it."""
         output = None
         if self._kept is not None and self.run.outcome is None:
             output, self._kept = self._join(self._kept), None
+        self._ended = True
         return end(self.run, outcome, output)
 
     def fail(self, error: BaseException) -> Pending | None:
@@ -140,8 +165,7 @@ class StreamedRun:
         nothing in them may lead to the run, which leads to the error.
         """
         self.over = True
-        self._tell = None
-        del self.run
+        del self.run, self._run_in_context
 
     def close_failed(self, failure: Exception) -> None:
         """Log that a source could not be closed after its run had failed: the run's error goes first."""
@@ -158,7 +182,8 @@ def watch_generator(
     """Drive a generator as one run; the delegation of PEP 380 with the handlers told on the way."""
     streamed = StreamedRun(info, found, value, join)
     run = streamed.run
-    step: Callable[[Any], T] = source.send
+    send: Callable[[Any], T] = source.send
+    step = send
     sent: Any = None
     try:
         streamed.enter_step()
@@ -176,7 +201,7 @@ def watch_generator(
                 skip(run, pending)
             try:
                 sent = yield chunk
-                step = source.send
+                step = send
             except GeneratorExit:
                 _close(streamed, source)
                 skip(run, streamed.end(Outcome.CLOSED))
@@ -210,6 +235,7 @@ def _close(streamed: StreamedRun, source: Generator[Any, Any, Any]) -> None:
 async def _watch(streamed: StreamedRun, source: AsyncGenerator[T, S]) -> AsyncGenerator[T, S]:
     """Drive an asynchronous generator as one run; as `watch_generator`, with waiting."""
     run = streamed.run
+    asend = source.asend
     step: Callable[[Any], Any] = functools.partial(_first_step, source)
     sent: Any = None
     try:
@@ -230,7 +256,7 @@ async def _watch(streamed: StreamedRun, source: AsyncGenerator[T, S]) -> AsyncGe
                 await wait_start(run, pending)
             try:
                 sent = yield chunk
-                step = source.asend
+                step = asend
             except GeneratorExit:
                 if streamed.dropped:
                     warn_dropped(run)
@@ -326,7 +352,8 @@ class ObservedAsyncGenerator(AsyncGenerator[T, S]):
 
     def __anext__(self) -> Any:
         """Return the next chunk, after the handlers have been told."""
-        return (self._stream or self._pulled()).__anext__()
+        stream = self._stream
+        return (self._pulled() if stream is None else stream).__anext__()
 
     def asend(self, value: S) -> Any:
         """Send a value into the generator and return its next chunk."""

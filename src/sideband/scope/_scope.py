@@ -27,11 +27,15 @@ __all__ = [
     "current_run",
     "current_scope",
     "detached",
+    "get_current",
+    "get_current_scope",
     "listeners",
     "metadata",
     "propagate",
+    "reset_current",
     "restore",
     "scope_of",
+    "set_current",
 ]
 
 P = ParamSpec("P")
@@ -68,6 +72,10 @@ _ROOT = Scope((), NO_METADATA)
 current: ContextVar[Run | None] = ContextVar("sideband_current_run", default=None)
 current_scope: ContextVar[Scope] = ContextVar("sideband_scope", default=_ROOT)
 
+# Bound once: looking a method up on a variable costs more than calling it, and each run does so often.
+set_current, get_current, reset_current = current.set, current.get, current.reset
+get_current_scope = current_scope.get
+
 
 def listeners() -> Listeners | None:
     """Return who listens where the caller stands; None if nobody does."""
@@ -83,7 +91,7 @@ def scope_of(*handlers: HandlerLike) -> Scope:
 
 def current_run() -> Run | None:
     """Return the run in whose body the caller stands; None outside of watched runs."""
-    return current.get()
+    return get_current()
 
 
 def restore(variable: ContextVar[T], token: Token[T]) -> None:
