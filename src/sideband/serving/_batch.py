@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set as AbstractSet
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, final, overload
+from typing import Any, Generic, TypeVar, cast, final, overload
 
 from sideband.errors import LateEmitError, LengthMismatchError, UnknownHookError
 
@@ -112,14 +113,16 @@ class Batch(Sequence[T]):
         """
         self._check(hook)
         entries = listed(payload, self.serving, f"the payload of hook {hook!r}", self.size)
+        sink = self._sink
         if self._ended:
             raise LateEmitError(self.serving, hook)
-        if self._sink is not None:
-            self._sink(hook, entries)
+        if sink is not None:
+            sink(hook, entries)
 
     def end(self) -> None:
         """Refuse whatever is emitted from now on; the serving calls it when the function has returned."""
         self._ended = True
+        self._sink = None
 
     def _check(self, hook: str) -> None:
         if hook not in self._hooks:
@@ -147,22 +150,28 @@ class Batch(Sequence[T]):
 
 
 def listed(entries: Any, serving: str, what: str, expected: int | None) -> list[Any]:
-    """Return what user code gave for the items of a batch as a list, checked; None expects any length.
+    """Return a copy of what user code gave for some items as a list, checked; None expects any length.
+
+    A copy, since it is sliced later, perhaps when that code already uses its list for the next batch.
 
     Raises:
         TypeError: it is not a sequence of entries.
         LengthMismatchError: it has another length than expected.
     """
-    if type(entries) is not list:
-        if isinstance(entries, str | bytes | bytearray | Mapping | AbstractSet) or not (
-            hasattr(entries, "__len__") and hasattr(entries, "__getitem__")
-        ):
-            msg = (
-                f"serving {serving!r}: {what} must be a sequence with one entry an item (a list, a tuple, an "
-                f"array), got {type(entries).__name__}"
-            )
-            raise TypeError(msg)
-        entries = list(entries)
-    if expected is not None and len(entries) != expected:
-        raise LengthMismatchError(serving, what, expected=expected, got=len(entries))
-    return entries
+    if type(entries) is not list and not _sequential(entries):
+        msg = (
+            f"serving {serving!r}: {what} must be a sequence with one entry an item (a list, a tuple, an "
+            f"array), got {type(entries).__name__}"
+        )
+        raise TypeError(msg)
+    copy = list(cast("Iterable[Any]", entries))
+    if expected is not None and len(copy) != expected:
+        raise LengthMismatchError(serving, what, expected=expected, got=len(copy))
+    return copy
+
+
+def _sequential(entries: object) -> bool:
+    kind = type(entries)
+    if issubclass(kind, str | bytes | bytearray | Mapping | AbstractSet):
+        return False
+    return hasattr(entries, "__len__") and hasattr(entries, "__getitem__")

@@ -10,12 +10,12 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Generic, Protocol, TypeVar, final
+from typing import Any, Generic, Protocol, TypeGuard, TypeVar, final
 
 from sideband.runs import Run, RunLink
 from sideband.serving._batch import BatchOutput, HookEvent
 
-__all__ = ["Call", "Executed", "Items", "Part", "Receiver", "Single"]
+__all__ = ["Call", "Executed", "Items", "Part", "Receiver", "Single", "is_error", "raisable"]
 
 T = TypeVar("T")
 
@@ -44,8 +44,8 @@ class Executed(Protocol):
         ...
 
     @property
-    def results(self) -> list[Any]:
-        """One result an item of the whole batch."""
+    def exceptional(self) -> bool:
+        """Whether any of its results is an exception."""
         ...
 
     @property
@@ -73,8 +73,8 @@ class Receiver(Protocol):
     def event(self, part: Items[Any], name: str, payload: list[Any]) -> None:
         """The batch emitted an event; the payload is that of these items. Called only where it listens."""
 
-    def done(self, part: Items[Any], execution: Executed, begin: int) -> None:
-        """The batch gave its results; those of these items begin at `begin`."""
+    def done(self, part: Items[Any], execution: Executed, own: list[Any]) -> None:
+        """The batch is done; `own` are the results of these items, its error for each if it failed."""
 
     def failed(self, error: BaseException) -> None:
         """Items of the request will get no results."""
@@ -114,6 +114,7 @@ class Single:
     __slots__ = ("arrived", "future", "value", "waiting")
 
     size = 1
+    waiting: bool
 
     def __init__(self, value: Any, future: asyncio.Future[Any], arrived: float) -> None:
         """Resolve `future` with what becomes of `value`."""
@@ -121,19 +122,14 @@ class Single:
         self.future = future
         self.arrived = arrived
 
-    def split(self, count: int) -> Single:
+    def split(self, count: int) -> Single:  # noqa: ARG002 - as every part
         """Return itself: one item cannot be split."""
         return self
 
     def failed(self, error: BaseException) -> None:
         """Fail the future, unless its caller has gone."""
-        if self.future.done():
-            return
-        if isinstance(error, StopIteration):  # which a future cannot raise
-            wrapped = RuntimeError(f"the batch function gave {error!r}")
-            wrapped.__cause__ = error
-            error = wrapped
-        self.future.set_exception(error)
+        if not self.future.done():
+            self.future.set_exception(raisable(error))
 
 
 Part = Items[Any] | Single
@@ -144,6 +140,7 @@ Part = Items[Any] | Single
 class Call:
     """A request and what is known of it so far.
 
+    `notify` is called when there is news for whoever waits: events, or the end.
     """
 
     __slots__ = (
@@ -184,6 +181,7 @@ class Call:
     def executing(self, part: Items[Any], execution: Executed) -> None:
         """Tell the run's handlers that a part of it is being executed."""
         if self.run is not None:
+            self._executed.append((part, execution))
             self.run.emit(
                 "executing",
                 {
@@ -203,18 +201,15 @@ class Call:
         if self.streaming:
             self._hold(part.start, HookEvent(name=name, payload=payload, offset=part.start))
 
-    def done(self, part: Items[Any], execution: Executed, begin: int) -> None:
+    def done(self, part: Items[Any], execution: Executed, own: list[Any]) -> None:
         """Keep the results of a part; the last one finishes the request."""
         if self.finished:
             return
-        start, stop = part.start, part.start + part.size
-        own = execution.results[begin : begin + part.size]
-        if self.run is not None:
-            self._executed.append((part, execution))
-        failure = None if self.return_exceptions else next((r for r in own if isinstance(r, BaseException)), None)
+        failure = self.failure(own) if execution.exceptional else None
         if failure is not None:
             self.failed(failure)
             return
+        start, stop = part.start, part.start + part.size
         self.results[start:stop] = own
         self._done += part.size
         if self.streaming:
@@ -224,12 +219,20 @@ class Call:
         if self._done == len(self.results):
             self._finish()
 
+    def failure(self, own: list[Any]) -> BaseException | None:
+        """Return the first of these results that fails the request; from any thread."""
+        for result in own:
+            # What ends the program is no result even for those who want exceptions as results.
+            if is_error(result) and not (self.return_exceptions and isinstance(result, Exception)):
+                return result
+        return None
+
     def failed(self, error: BaseException) -> None:
         """Finish the request with an error; results of other parts are dropped."""
         if self.finished:
             return
-        self.error = error
-        self._traceback = error.__traceback__
+        self.error = raisable(error)
+        self._traceback = self.error.__traceback__
         self._finish()
 
     def outcome(self) -> list[Any]:
@@ -261,10 +264,11 @@ class Call:
     def leave(self) -> None:
         """Let the request go, finished or not: what still comes for it goes nowhere.
 
-        An error's traceback refers to the request, so the request must not lead back to its run.
+        An error's traceback refers to the request, so the request must not lead back to it or to its run.
         """
+        self._record()
         self.finished = True
-        self.run = None
+        self.run = self.error = self._traceback = None
         self.notify = _nobody
 
     def _record(self) -> None:
@@ -290,3 +294,17 @@ class Call:
 
 def _nobody() -> None:
     """Stand in until a driver waits."""
+
+
+def is_error(result: object) -> TypeGuard[BaseException]:
+    """Tell by its type alone: to be asked for their class, some objects run code of their own."""
+    return issubclass(type(result), BaseException)
+
+
+def raisable(error: BaseException) -> BaseException:
+    """Return an error that any caller can raise: what steers Python's own machinery is wrapped."""
+    if not isinstance(error, StopIteration | StopAsyncIteration | GeneratorExit | asyncio.CancelledError):
+        return error
+    wrapped = RuntimeError(f"the batch function gave {error!r}, which cannot be raised as it is")
+    wrapped.__cause__ = error
+    return wrapped

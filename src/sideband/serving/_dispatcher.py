@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from typing import Any, final
 
-from sideband.errors import NotStartedError
-from sideband.handlers import Listeners
+from sideband.errors import LengthMismatchError, NotStartedError
+from sideband.handlers import HandlerLike, Listeners
 from sideband.observe._lifecycle import plan_of
 from sideband.observe._observation import Observation
 from sideband.observe._streamed import ObservedAsyncGenerator, watch_generator
-from sideband.runs import Run, RunInfo
-from sideband.scope._scope import Scope, current, listeners
+from sideband.runs import Component, Run, RunInfo
+from sideband.scope._scope import current, listeners, scope_of
 from sideband.serving._batch import BatchOutput, HookEvent, listed
 from sideband.serving._call import Call
 from sideband.serving._engine import Engine
 from sideband.serving._execution import Surroundings
+from sideband.serving._host import Host
 from sideband.serving._inline import Inline, InlineRequest
 from sideband.serving._requests import TaskRequest, ThreadRequest, drive
 from sideband.serving._settings import Settings
@@ -55,28 +56,29 @@ class Options:
 class Dispatcher:
     """The calls of one serving."""
 
-    def __init__(self, settings: Settings, info: RunInfo, batch_info: RunInfo, scope: Scope, inline: Inline) -> None:
-        """Serve nothing yet: `engine` is set while the serving is started."""
-        self.engine: Engine | None = None
+    def __init__(
+        self, settings: Settings, host: Host, inline: Inline, callbacks: Iterable[HandlerLike]
+    ) -> None:
+        """Send calls to the host's engine, or execute them inline.
+
+        Raises:
+            HandlerRefusedError: a callback is no handler.
+        """
         self._settings = settings
-        self._info = info
-        self._batch_info = batch_info
-        self._scope = scope
+        self._host = host
         self._inline = inline
+        self._info = RunInfo(Component.SERVING, settings.name)
+        self._batch_info = RunInfo(Component.BATCH, settings.name)
+        self._scope = scope_of(*callbacks)
 
     def surroundings(self) -> Surroundings:
         """Return what executions have around them that are made in the calling context."""
         return Surroundings(self._batch_info, self._scope, self._settings.hooks)
 
-    def started(self) -> Engine:
-        """Return the engine.
-
-        Raises:
-            NotStartedError: there is none.
-        """
-        if self.engine is None:
+    def _started(self) -> Engine:
+        if self._host.engine is None:
             raise NotStartedError(self._settings.name)
-        return self.engine
+        return self._host.engine
 
     # -- results ---------------------------------------------------------------------------------
 
@@ -107,7 +109,9 @@ class Dispatcher:
     def _observation(self, found: Listeners, items: list[Any], options: Options) -> Observation:
         return Observation.of(self._info, found, items[0] if options.single else items)
 
-    async def _results(self, run: Run | None, items: list[Any], options: Options, *, synchronous: bool) -> Any:
+    async def _results(
+        self, run: Run | None, items: list[Any], options: Options, *, synchronous: bool
+    ) -> Any:
         mapped = self._map_inputs(items)
         call = self._call(run, mapped, options, streaming=False)
         del run  # the traceback of an error refers to this frame, and the run to the error
@@ -143,7 +147,9 @@ class Dispatcher:
             value = items[0] if options.single else items
             yield from watch_generator(self._info, value, found, source, join=_flat)
 
-    async def _events(self, items: list[Any], options: Options, *, synchronous: bool) -> AsyncGenerator[Any, None]:
+    async def _events(
+        self, items: list[Any], options: Options, *, synchronous: bool
+    ) -> AsyncGenerator[Any, None]:
         mapped = self._map_inputs(items)
         if len(mapped) != len(items):  # the parts of a stream have to be those of the caller's values
             listed(mapped, self._settings.name, "what map_inputs gives to a stream", len(items))
@@ -175,7 +181,7 @@ class Dispatcher:
     def _request(
         self, call: Call, mapped: list[Any], options: Options, *, synchronous: bool
     ) -> TaskRequest | ThreadRequest:
-        engine, settings = self.started(), self._settings
+        engine, settings = self._started(), self._settings
         kind = ThreadRequest if synchronous else TaskRequest
         request = kind(engine, call, name=settings.name, timeout=options.timeout)
         # With hooks the parts of a call stay whole, so that they have to fit into a batch.
@@ -191,10 +197,13 @@ class Dispatcher:
 
     def _map_results(self, results: list[Any], expected: int) -> list[Any]:
         mapping = self._settings.map_results
-        what = "the results of the call"
         if mapping is not None and expected:
-            results, what = mapping(results), "what map_results gives"
-        return listed(results, self._settings.name, what, expected)
+            return listed(mapping(results), self._settings.name, "what map_results gives", expected)
+        if len(results) != expected:
+            raise LengthMismatchError(
+                self._settings.name, "the results of the call", expected=expected, got=len(results)
+            )
+        return results
 
     def _map_event(self, event: HookEvent | BatchOutput[Any]) -> HookEvent | BatchOutput[Any]:
         if self._settings.map_results is None or isinstance(event, HookEvent):
@@ -204,7 +213,8 @@ class Dispatcher:
 
 def _items(values: Iterable[Any]) -> list[Any]:
     if isinstance(values, str | bytes | bytearray):
-        msg = f"values must be an iterable of items, got the single {type(values).__name__} {values[:40]!r}; use dispatch"
+        kind = type(values).__name__
+        msg = f"values must be an iterable of items, got the single {kind} {values[:40]!r}; use dispatch"
         raise TypeError(msg)
     return list(values)
 
@@ -214,7 +224,9 @@ def _flat(events: list[HookEvent | BatchOutput[Any]]) -> list[Any]:
 
 
 def _driven(events: AsyncGenerator[Any, None]) -> Generator[Any, None, None]:
+    # Awaitables, with a coroutine's methods.
     pull: Callable[[], Any] = events.__anext__
+    close: Callable[[], Any] = events.aclose
     try:
         while True:
             try:
@@ -223,4 +235,4 @@ def _driven(events: AsyncGenerator[Any, None]) -> Generator[Any, None, None]:
                 return
             yield event
     finally:
-        drive(events.aclose())  # type: ignore[arg-type] # an awaitable of the same methods
+        drive(close())

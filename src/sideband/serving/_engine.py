@@ -11,11 +11,11 @@ import threading
 import time
 from asyncio import Future
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, final
 
 from sideband.errors import QueueFullError, ServingClosedError, ServingError
-from sideband.serving._call import Items, Part, Single
+from sideband.serving._call import Items, Part, Single, raisable
 from sideband.serving._execution import Execution, Surroundings
 from sideband.serving._model import Blueprint
 from sideband.serving._policy import PartQueue
@@ -23,6 +23,9 @@ from sideband.serving._settings import Counters, Settings
 from sideband.serving._worker import Worker
 
 __all__ = ["Engine"]
+
+_GRACE = 0.1
+"""Seconds that a coroutine which runs out of time has to react to its cancellation."""
 
 
 @final
@@ -67,7 +70,7 @@ class Engine:
                     self._workers.append(Worker(f"sideband-{self._settings.name}-{partition}"))
                 self._functions.append(await self._prepare(partition))
         except BaseException:
-            self._stop_workers()
+            self.stop()
             raise
         self._free.extend(range(self._settings.partitions))
 
@@ -81,7 +84,7 @@ class Engine:
         else:
             instance, waiting = context.run(self._blueprint.prepare, partition)
         if waiting is not None:
-            await self.loop.create_task(waiting, context=context)
+            await self.loop.create_task(_wait(waiting), context=context)
         return self._blueprint.function(instance)
 
     async def _in_worker(self, partition: int, work: Callable[[], Any]) -> Any:
@@ -93,7 +96,7 @@ class Engine:
             if error is None:
                 future.set_result(result)
             else:
-                future.set_exception(error)
+                future.set_exception(raisable(error))
 
         def job() -> None:
             try:
@@ -110,41 +113,48 @@ class Engine:
         """Take no more; execute what waits, or give it up; wait for what is being executed."""
         self._closing = True
         self._room = 0
-        if drain:
-            self._flushing = True
-            self._pump()
-        else:
-            self._give_up("closed without draining")
+        limit = self._settings.shutdown_timeout
         try:
-            async with asyncio.timeout(self._settings.shutdown_timeout):
+            if drain:
+                self._flushing = True
+                self._pump()
+            else:
+                self._give_up("closed without draining")
+            async with asyncio.timeout(limit):
                 while self._queue.waiting or self._executing:
                     self._idle.clear()
                     await self._idle.wait()
         except TimeoutError:
-            limit = f"closed; shutdown_timeout={self._settings.shutdown_timeout} s passed before it was done"
-            self._give_up(limit)
-            self._abandon(limit)
+            await self._abandon(f"closed; shutdown_timeout={limit} s passed before it was done", grace=_GRACE)
         except BaseException:
-            self._give_up("closed; its closing was cancelled")
-            self._abandon("closed; its closing was cancelled")
+            await self._abandon("closed; its closing was cancelled", grace=None)
             raise
         finally:
-            self._cancel_timer()
-            self._stop_workers()
+            self.stop()
 
     def _give_up(self, reason: str) -> None:
         for part in self._queue.drain():
             self._counters.withdrawn += part.size
             part.failed(ServingClosedError(self._settings.name, reason))
 
-    def _abandon(self, reason: str) -> None:
+    async def _abandon(self, reason: str, *, grace: float | None) -> None:
+        self._give_up(reason)
         executing, self._executing = self._executing, {}
+        error = ServingClosedError(self._settings.name, reason)
         for execution, task in executing.items():
-            execution.fail(ServingClosedError(self._settings.name, reason))
+            execution.abandon(error)
             if task is not None:
                 task.cancel()
+        tasks = [task for task in executing.values() if task is not None]
+        if tasks and grace is not None:
+            await asyncio.wait(tasks, timeout=grace)
+        for execution, task in executing.items():
+            if task is None or grace is not None:
+                execution.end_run(error)
 
-    def _stop_workers(self) -> None:
+    def stop(self) -> None:
+        """Let the workers end, from any thread: what is left to do where the loop is closed already."""
+        self._cancel_timer()
         for worker in self._workers:
             worker.stop()
         self._workers.clear()
@@ -190,8 +200,16 @@ class Engine:
             self._schedule()
         return single
 
-    def submit_remote(self, parts: list[Items[Any]]) -> None:
-        """Let parts wait whose caller is elsewhere and learns of a refusal as of any failure."""
+    def submit_from_elsewhere(self, parts: list[Items[Any]]) -> None:
+        """Let parts wait, from any thread; their receiver learns of a refusal as of any failure.
+
+        Raises:
+            ServingClosedError: the loop is gone.
+        """
+        if not self.post(self._submit_posted, parts):
+            raise ServingClosedError(self._settings.name, "its event loop is closed")
+
+    def _submit_posted(self, parts: list[Items[Any]]) -> None:
         try:
             self.submit(parts)
         except ServingError as error:
@@ -249,14 +267,23 @@ class Engine:
 
     def _execute(self, parts: list[Part]) -> None:
         partition = self._free.popleft()
-        execution = Execution(
-            parts, self._around, now=self.loop.time(), partition=partition, emit=self._emit
-        )
+        try:
+            execution = Execution(
+                parts, self._around, now=self.loop.time(), partition=partition, emit=self._emit
+            )
+        except BaseException as error:
+            # A handler was told of the execution and raised what no handler may: nobody is left waiting.
+            self._free.append(partition)
+            for part in parts:
+                part.failed(error)
+            raise
         function = self._functions[partition]
         self._executing[execution] = None
         if self._blueprint.asynchronous:
-            task = self.loop.create_task(self._execute_async(execution, function), context=self._around.context)
-            self._executing[execution] = task
+            running = self._execute_async(execution, function)
+            task = self.loop.create_task(running, context=execution.context)
+            if execution in self._executing:  # an eager task may be done by now
+                self._executing[execution] = task
         elif self._inline:
             execution.run(function)
             self._finished(execution)
@@ -281,15 +308,19 @@ class Engine:
             self.post(execution.event, name, payload)
 
     def _finished(self, execution: Execution) -> None:
+        error = execution.error
         execution.count(self._counters)
         self._free.append(execution.partition)
-        if execution in self._executing:  # else the close has given it up, and its callers know
-            del self._executing[execution]
-            execution.deliver()
+        self._executing.pop(execution, None)
+        execution.deliver()
         if self._queue.waiting:
             if not self._scheduled:
                 self._schedule()
         elif not self._executing:
             self._idle.set()
-        if self._inline and isinstance(execution.error, KeyboardInterrupt | SystemExit):
-            raise execution.error  # it is the loop's as much as the callers'
+        if self._inline and isinstance(error, KeyboardInterrupt | SystemExit):
+            raise error  # it is the loop's as much as the callers'
+
+
+async def _wait(awaitable: Awaitable[Any]) -> None:
+    await awaitable

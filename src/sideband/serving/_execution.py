@@ -2,12 +2,15 @@
 
 1. It is made where the callers are told: on a server's loop, or in the caller's own loop or thread.
 2. `run` or `run_async` executes it, possibly in another thread; the batch's run surrounds just that.
-3. `deliver` tells each part what became of its items, back where it was made.
+3. `deliver` tells each part what became of its items, back where it was made; `abandon` that nobody waits
+   for it any more. After that it holds nothing: an error's traceback leads to it, and it must not lead to
+   the error.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from asyncio import InvalidStateError
 from collections.abc import Awaitable, Callable
@@ -15,12 +18,12 @@ from contextvars import Context, copy_context
 from typing import Any, final
 
 from sideband.errors import ServingError
-from sideband.observe._lifecycle import begin
+from sideband.observe._lifecycle import begin, end_with_error, skip
 from sideband.observe._observation import Observation
-from sideband.runs import RunInfo, RunLink
+from sideband.runs import Run, RunInfo, RunLink
 from sideband.scope._scope import Scope, current, current_scope
 from sideband.serving._batch import Batch, listed
-from sideband.serving._call import Items, Part, Single
+from sideband.serving._call import Items, Part, Single, is_error, raisable
 from sideband.serving._settings import Counters
 
 __all__ = ["Execution", "Surroundings"]
@@ -47,9 +50,22 @@ class Execution:
     """A batch on its way through the batch function."""
 
     __slots__ = (
-        "_context", "_observation", "_parts", "_queue_time", "batch", "error", "execute_time", "link", "partition", "results",
-        "size", "started",
-    )  # fmt: skip
+        "_abandoned",
+        "_observation",
+        "_parts",
+        "_queue_time",
+        "_watched",
+        "batch",
+        "context",
+        "error",
+        "exceptional",
+        "execute_time",
+        "link",
+        "partition",
+        "results",
+        "size",
+        "started",
+    )
 
     def __init__(
         self,
@@ -65,11 +81,10 @@ class Execution:
         requests: list[Items[Any]] = []
         arrived = 0.0
         for part in parts:
-            if type(part) is Single:
+            if isinstance(part, Single):
                 values.append(part.value)
                 arrived += part.arrived
             else:
-                assert isinstance(part, Items)
                 requests.append(part)
                 values += part.values[part.start : part.start + part.size]
                 arrived += part.arrived * part.size
@@ -83,13 +98,16 @@ class Execution:
         )
         self._parts = parts
         self._queue_time = now * len(values) - arrived
-        self._context = around.context.copy()
+        self.context = around.context.copy()
         self.partition = partition
         self.size = len(values)
         self.started = now
         self.results: list[Any] = []
         self.error: BaseException | None = None
+        self.exceptional = False
         self.execute_time = 0.0
+        self._abandoned = False
+        self._watched: Run | None = None
         self._observation = self._observe(around, requests)
         self.link: RunLink | None = None if self._observation is None else self._observation.run.link()
         for items in requests:
@@ -100,90 +118,112 @@ class Execution:
         found = around.scope.look()
         if found is None:
             return None
-        run = self._context.run(begin, around.info, found, self.batch.values)
+        run = self.context.run(begin, around.info, found, self.batch.values)
         served = dict.fromkeys(items.receiver.run for items in requests)
         run.links = tuple(one.link() for one in served if one is not None)
         run.attributes.update(batch_size=self.size, partition=self.partition)
         return Observation(run)
 
+    # -- executing -----------------------------------------------------------------------------
+
     def run(self, function: Callable[[Batch[Any]], Any]) -> None:
         """Execute in the calling thread; an error is kept for the callers."""
+        if self._abandoned:  # before its thread came to it
+            return
         try:
-            self._context.run(self._run, function)
+            self.context.run(self._run, function)
         except BaseException as error:  # noqa: BLE001 - it is the callers' to raise, whatever it is
-            self.error = error
+            self._failed(error)
 
     def _run(self, function: Callable[[Batch[Any]], Any]) -> None:
         began = time.perf_counter()
+        observation = self._observation
         try:
-            if self._observation is None:
-                self.results = self._checked(function(self.batch))
+            if observation is None:
+                self._keep(function(self.batch))
                 return
-            with self._observation as run:
-                run.output = self.results = self._checked(function(self.batch))
+            with observation:
+                self._watched = observation.run
+                self._keep(function(self.batch))
         finally:
-            self.execute_time = time.perf_counter() - began
-            self.batch.end()
+            self._over(began)
 
     async def run_async(self, function: Callable[[Batch[Any]], Awaitable[Any]]) -> None:
-        """Execute in a task of its own; an error is kept for the callers.
+        """Execute in the calling task, whose context has to be this one's; an error is kept for the callers.
 
-        Cancellation: of the calling task goes to the function and on; the callers get an error.
+        Cancellation: of the task goes to the function, and on; the callers get an error.
         """
-        task = asyncio.get_running_loop().create_task(self._run_async(function), context=self._context)
         try:
-            await task
-        except asyncio.CancelledError as cancelled:
-            # To the callers this is a failure: nobody cancelled them.
-            self.error = ServingError(self.batch.serving, "the execution of its batch was cancelled")
-            self.error.__cause__ = cancelled
-            asyncio_task = asyncio.current_task()
-            if asyncio_task is not None and asyncio_task.cancelling():
+            await self._run_async(function)
+        except asyncio.CancelledError as error:
+            self._failed(error)
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
                 raise
         except BaseException as error:  # noqa: BLE001 - it is the callers' to raise, whatever it is
-            self.error = error
+            self._failed(error)
 
     async def _run_async(self, function: Callable[[Batch[Any]], Awaitable[Any]]) -> None:
         began = time.perf_counter()
+        observation = self._observation
         try:
-            if self._observation is None:
-                self.results = self._checked(await function(self.batch))
+            if observation is None:
+                self._keep(await function(self.batch))
                 return
-            async with self._observation as run:
-                run.output = self.results = self._checked(await function(self.batch))
+            async with observation:
+                self._watched = observation.run
+                self._keep(await function(self.batch))
         finally:
-            self.execute_time = time.perf_counter() - began
-            self.batch.end()
+            self._over(began)
 
-    def _checked(self, results: Any) -> list[Any]:
-        return listed(results, self.batch.serving, "the results of the batch function", self.size)
+    def _keep(self, given: Any) -> None:
+        if inspect.iscoroutine(given):
+            given.close()
+            msg = (
+                f"serving {self.batch.serving!r}: the batch function returned a coroutine without being a "
+                "coroutine function; define it with `async def`"
+            )
+            raise TypeError(msg)
+        results = listed(given, self.batch.serving, "the results of the batch function", self.size)
+        self.exceptional = any(issubclass(kind, BaseException) for kind in set(map(type, results)))
+        self.results = results
+        if self._watched is not None:
+            self._watched.output = results
+
+    def _failed(self, error: BaseException) -> None:
+        self.exceptional = True
+        if isinstance(error, asyncio.CancelledError):
+            # To the callers this is a failure: nobody cancelled them.
+            self.error = ServingError(self.batch.serving, "the execution of its batch was cancelled")
+            self.error.__cause__ = error
+        else:
+            self.error = raisable(error)
+
+    def _over(self, began: float) -> None:
+        self.execute_time = time.perf_counter() - began
+        self.batch.end()
+
+    # -- telling the callers ---------------------------------------------------------------------
 
     def event(self, name: str, payload: list[Any]) -> None:
         """Tell the parts that listen of an event, each of its own items."""
         begin = 0
         for part in self._parts:
             end = begin + part.size
-            if type(part) is Items and part.receiver.listening:
+            if isinstance(part, Items) and part.receiver.listening:
                 part.receiver.event(part, name, payload[begin:end])
             begin = end
 
     def deliver(self) -> None:
-        """Tell each part its results, or the error."""
-        if self.error is not None:
-            self.fail(self.error)
-            return
+        """Tell each part its results, or the error; then let go of them all."""
+        results = self.results if self.error is None else [self.error] * self.size
+        exceptional = self.exceptional
         begin = 0
-        results = self.results
-        kind: object = None
-        raises = False
         for part in self._parts:
-            if type(part) is Single:
+            if isinstance(part, Single):
                 result = results[begin]
                 begin += 1
-                if type(result) is not kind:  # asked once for results of one type
-                    kind = type(result)
-                    raises = isinstance(result, BaseException)
-                if raises:
+                if exceptional and is_error(result):
                     part.failed(result)
                     continue
                 try:
@@ -191,20 +231,35 @@ class Execution:
                 except InvalidStateError:  # its caller has gone
                     continue
             else:
-                assert isinstance(part, Items)
-                part.receiver.done(part, self, begin)
-                begin += part.size
+                end = begin + part.size
+                part.receiver.done(part, self, results[begin:end])
+                begin = end
+        self._let_go()
 
-    def fail(self, error: BaseException) -> None:
+    def abandon(self, error: BaseException) -> None:
         """Tell each part that there will be no results, and refuse further events."""
+        self._abandoned = True
         self.batch.end()
-        for part in self._parts:
+        parts, self._parts = self._parts, []
+        for part in parts:
             part.failed(error)
+
+    def end_run(self, error: BaseException) -> None:
+        """End the run of a function that goes on although nobody waits for it; later it ends no run."""
+        run, self._watched = self._watched, None
+        if run is not None:
+            skip(run, end_with_error(run, error))
+
+    def _let_go(self) -> None:
+        self._parts = []
+        self.results = []
+        self.error = self._watched = self._observation = None
 
     def count(self, counters: Counters) -> None:
         """Add it to the serving's totals."""
-        counters.batches += 1
-        counters.items += self.size
-        counters.failed += self.error is not None
-        counters.execute_time += self.execute_time
-        counters.queue_time += self._queue_time
+        counters.add(
+            items=self.size,
+            failed=self.error is not None,
+            execute_time=self.execute_time,
+            queue_time=self._queue_time,
+        )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Callable
 from typing import Any, final
+from weakref import WeakKeyDictionary
 
 from sideband.errors import WrongThreadError
 from sideband.serving._call import Call, Items
@@ -21,7 +23,7 @@ __all__ = ["Inline", "InlineRequest"]
 class Inline:
     """The model of a serving for requests that need no server; set up at the first of them."""
 
-    __slots__ = ("_function", "_lock", "blueprint", "counters", "settings")
+    __slots__ = ("_function", "_lock", "_locks", "blueprint", "counters", "settings")
 
     def __init__(self, blueprint: Blueprint, settings: Settings, counters: Counters) -> None:
         """Prepare nothing yet."""
@@ -30,6 +32,7 @@ class Inline:
         self.counters = counters
         self._function: Callable[[Any], Any] | None = None
         self._lock = threading.Lock()
+        self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
     def function(self) -> Callable[[Any], Any]:
         """Return the batch function, from a thread that runs no event loop if its setup is asynchronous."""
@@ -38,6 +41,16 @@ class Inline:
                 instance, waiting = self.blueprint.prepare(0)
                 if waiting is not None:
                     asyncio.run(_wait(waiting))
+                self._function = self.blueprint.function(instance)
+            return self._function
+
+    async def function_on_loop(self) -> Callable[[Any], Any]:
+        """Return the batch function, set up on the running loop, where it is going to be executed."""
+        async with self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+            if self._function is None:
+                instance, waiting = self.blueprint.prepare(0)
+                if waiting is not None:
+                    await waiting
                 self._function = self.blueprint.function(instance)
             return self._function
 
@@ -54,7 +67,7 @@ class InlineRequest:
     nothing suspends: a plain function is called, a coroutine function gets a loop of its own.
     """
 
-    __slots__ = ("_around", "_call", "_home", "_inline", "_loop")
+    __slots__ = ("_around", "_call", "_home", "_inline", "_loop", "_on_loop")
 
     def __init__(self, inline: Inline, call: Call, around: Surroundings, *, synchronous: bool) -> None:
         """Belong to the calling task, or to the calling thread if it is synchronous.
@@ -72,17 +85,14 @@ class InlineRequest:
         self._call = call
         self._around = around
         self._loop = None if synchronous else asyncio.get_running_loop()
+        self._on_loop = inline.blueprint.asynchronous or inline.settings.executor == "inline"
         self._home = threading.get_ident()
 
     async def results(self, values: list[Any]) -> list[Any]:
         """Execute the values in batches, one after the other."""
         call, longest = self._call, self._inline.settings.batch_size
-        prepare = self._around.context.copy().run
         try:
-            if self._loop is None:
-                function = prepare(self._inline.function)
-            else:
-                function = await asyncio.to_thread(prepare, self._inline.function)
+            function = await self._prepare()
             for start in range(0, len(values), longest):
                 now = time.monotonic()
                 part = Items(call, values, start, min(longest, len(values) - start), now)
@@ -96,13 +106,22 @@ class InlineRequest:
         finally:
             call.leave()
 
+    async def _prepare(self) -> Callable[[Any], Any]:
+        context = self._around.context.copy()
+        if self._loop is None:
+            return context.run(self._inline.function)
+        if self._on_loop:
+            return await self._loop.create_task(self._inline.function_on_loop(), context=context)
+        return await asyncio.to_thread(context.run, self._inline.function)
+
     async def _execute(self, execution: Execution, function: Callable[[Any], Any]) -> None:
         if self._inline.blueprint.asynchronous:
+            running = execution.run_async(function)
             if self._loop is None:
-                asyncio.run(execution.run_async(function))
+                execution.context.run(asyncio.run, running)
             else:
-                await execution.run_async(function)
-        elif self._loop is None or self._inline.settings.executor == "inline":
+                await self._loop.create_task(running, context=execution.context)
+        elif self._loop is None or self._on_loop:
             execution.run(function)
         else:
             await asyncio.to_thread(execution.run, function)
@@ -111,4 +130,6 @@ class InlineRequest:
         if self._loop is None or threading.get_ident() == self._home:
             execution.event(name, payload)
         else:
-            self._loop.call_soon_threadsafe(execution.event, name, payload)
+            # Refused where the loop is closed, and nobody is left to be told.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(execution.event, name, payload)

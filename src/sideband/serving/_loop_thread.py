@@ -11,6 +11,9 @@ __all__ = ["LoopThread"]
 
 R = TypeVar("R")
 
+_GRACE = 1.0
+"""Seconds that what is left on the loop has to react to its cancellation."""
+
 
 @final
 class LoopThread:
@@ -28,9 +31,18 @@ class LoopThread:
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_forever()
+            self._loop.run_until_complete(self._cancel_rest())
             self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         finally:
+            asyncio.set_event_loop(None)
             self._loop.close()
+
+    async def _cancel_rest(self) -> None:
+        tasks = asyncio.all_tasks(self._loop) - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_GRACE)
 
     def run(self, coroutine: Coroutine[Any, Any, R]) -> R:
         """Run a coroutine on the loop and wait for its result; the coroutine bounds the wait itself."""

@@ -4,9 +4,41 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, final
+from typing import Any, Protocol, TypeVar, final
 
-__all__ = ["Blueprint"]
+from sideband.serving._batch import Batch
+
+__all__ = ["BatchFunction", "BatchModel", "Blueprint", "Results"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Results(Protocol[R_co]):
+    """What a batch function returns: a list, a tuple, an array; one entry an item, in their order."""
+
+    def __len__(self) -> int:
+        """Return the number of entries."""
+        ...
+
+    def __getitem__(self, index: int, /) -> R_co:
+        """Return the entry of one item; an exception there fails that item alone."""
+        ...
+
+
+class BatchModel(Protocol[T, R_co]):
+    """A model with state; give the class, and each partition gets an instance of its own.
+
+    `setup(partition)`, plain or asynchronous, is called once for each partition, if there is one.
+    """
+
+    def handle_batch(self, batch: Batch[T], /) -> Results[R_co] | Awaitable[Results[R_co]]:
+        """Return the results of a batch; may be a coroutine function."""
+        ...
+
+
+BatchFunction = Callable[[Batch[T]], Results[R] | Awaitable[Results[R]]]
 
 
 @final

@@ -12,10 +12,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from typing import Generic, Protocol, Self, TypeVar, final
 
 __all__ = ["Part", "PartQueue"]
+
+_FEW = 64
+"""Parts that were taken out and may stand in the queue, however short it is."""
 
 
 class Part(Protocol):
@@ -70,12 +72,16 @@ class PartQueue(Generic[P]):
         """Take out what still waits of a part, wherever it stands; return how many items that were."""
         if not part.waiting:
             return 0
-        # It is left in place and skipped later, which makes removing cheap.
+        # It is left in place and skipped later, which makes removing cheap; but what was taken out never
+        # outnumbers what waits for long, or callers who come and go would fill a bounded queue.
         part.waiting = False
         self.waiting -= part.size
         self._removed += 1
         if not self.waiting:
             self._parts.clear()
+            self._removed = 0
+        elif self._removed > _FEW and self._removed * 2 > len(self._parts):
+            self._parts = deque([part for part in self._parts if part.waiting])
             self._removed = 0
         return part.size
 
@@ -90,19 +96,20 @@ class PartQueue(Generic[P]):
         """Return the batches that are due for `free` partitions, the oldest items first."""
         batches: list[list[P]] = []
         while self.waiting and len(batches) < free:
-            if not flush and self.waiting < self.batch_size and now < self._head().arrived + self.batch_timeout:
+            full = flush or self.waiting >= self.batch_size
+            if not full and now < self._head().arrived + self.batch_timeout:
                 break
             batches.append(self._take())
         return batches
 
-    def drain(self) -> Iterator[P]:
+    def drain(self) -> list[P]:
         """Take out everything that waits."""
-        parts, self._parts = self._parts, deque()
+        drained = [part for part in self._parts if part.waiting]
+        for part in drained:
+            part.waiting = False
+        self._parts.clear()
         self.waiting = self._removed = 0
-        for part in parts:
-            if part.waiting:
-                part.waiting = False
-                yield part
+        return drained
 
     def _head(self) -> P:
         parts = self._parts
@@ -112,7 +119,8 @@ class PartQueue(Generic[P]):
         return parts[0]
 
     def _take(self) -> list[P]:
-        taken = self._take_all() if self.waiting <= self.batch_size and not self._removed else self._take_some()
+        everything = self.waiting <= self.batch_size and not self._removed
+        taken = self._take_all() if everything else self._take_some()
         for part in taken:
             part.waiting = False
         return taken

@@ -45,7 +45,7 @@ def drive(coroutine: Coroutine[Any, Any, R]) -> R:
 class Request(ABC):
     """A caller's wait for its call."""
 
-    __slots__ = ("_call", "_engine", "_name", "_parts", "_timeout")
+    __slots__ = ("_call", "_clock", "_engine", "_name", "_parts", "_timeout")
 
     def __init__(self, engine: Engine, call: Call, *, name: str, timeout: float | None) -> None:
         """Take the call; `submit` comes next."""
@@ -54,6 +54,7 @@ class Request(ABC):
         self._name = name
         self._timeout = timeout
         self._parts: list[Items[Any]] = []
+        self._clock: Callable[[], float] = time.monotonic
 
     @abstractmethod
     def _post(self, function: Callable[..., None], *args: Any) -> None:
@@ -74,17 +75,22 @@ class Request(ABC):
             QueueFullError: there is no room.
         """
         call, engine = self._call, self._engine
-        receiver = call if self._local() else _Remote(call, self._post)
+        remote = None if self._local() else _Remote(call, engine, self._post)
         now = engine.loop.time()
         step = longest or len(values)
-        self._parts = [
-            Items(receiver, values, start, min(step, len(values) - start), now)
+        parts = [
+            Items(remote or call, values, start, min(step, len(values) - start), now)
             for start in range(0, len(values), step)
         ]
-        if self._local():
-            engine.submit(self._parts)
-        elif not engine.post(engine.submit_remote, self._parts):
-            raise ServingClosedError(self._name, "its event loop is closed")
+        self._parts = parts
+        try:
+            if remote is None:
+                engine.submit(parts)
+            else:
+                engine.submit_from_elsewhere(remote.taking(parts))
+        except BaseException:
+            self._leave()
+            raise
         if call.run is not None:
             call.run.emit("queued", {"items": len(values), "waiting": engine.waiting})
 
@@ -113,17 +119,33 @@ class Request(ABC):
             self._leave()
 
     def _deadline(self) -> float | None:
-        return None if self._timeout is None else time.monotonic() + self._timeout
+        return None if self._timeout is None else self._clock() + self._timeout
+
+    def _patience(self, deadline: float | None) -> float:
+        """Return how many seconds to wait before `_check`."""
+        return _LOOP_CHECK if deadline is None else max(0.0, min(_LOOP_CHECK, deadline - self._clock()))
+
+    def _check(self, deadline: float | None) -> None:
+        """Refuse to wait on for what cannot come, or comes too late."""
+        if self._engine.loop.is_closed():
+            raise ServingClosedError(self._name, "its event loop was closed under it")
+        if deadline is not None and self._clock() >= deadline:
+            self._too_late()
 
     def _too_late(self) -> NoReturn:
         raise DispatchTimeoutError(self._name, self._timeout or 0.0) from None
 
     def _leave(self) -> None:
-        self._call.leave()
+        call, engine = self._call, self._engine
+        succeeded = call.finished and call.error is None
+        call.leave()
+        parts, self._parts = self._parts, []
+        if succeeded:  # all of it was executed
+            return
         if self._local():
-            self._engine.withdraw(self._parts)
+            engine.withdraw(parts)
         else:
-            self._engine.post(self._engine.withdraw, self._parts)
+            engine.post(engine.withdraw, parts)
 
 
 @final
@@ -136,6 +158,7 @@ class TaskRequest(Request):
         """Belong to the running loop."""
         super().__init__(engine, call, name=name, timeout=timeout)
         self._loop = asyncio.get_running_loop()
+        self._clock = self._loop.time
         self._future: asyncio.Future[None] | None = None
         call.notify = self._wake
 
@@ -149,19 +172,27 @@ class TaskRequest(Request):
             return
 
     def _wake(self) -> None:
+        if self._call.error is not None and self._local():
+            # At once: until its caller has its turn, more of it might be executed.
+            self._engine.withdraw(self._parts)
         if self._future is not None and not self._future.done():
             self._future.set_result(None)
 
     async def _news(self, deadline: float | None) -> None:
-        self._future = self._loop.create_future()
-        if deadline is None:
-            await self._future
-            return
-        try:
-            async with asyncio.timeout(deadline - time.monotonic()):
-                await self._future
-        except TimeoutError:
-            self._too_late()
+        self._future = future = self._loop.create_future()
+        if not self._local():
+            while not future.done():
+                await asyncio.wait((future,), timeout=self._patience(deadline))
+                if not future.done():
+                    self._check(deadline)
+        elif deadline is None:
+            await future
+        else:
+            try:
+                async with asyncio.timeout(deadline - self._clock()):
+                    await future
+            except TimeoutError:
+                self._too_late()
 
 
 @final
@@ -191,14 +222,10 @@ class ThreadRequest(Request):
 
     async def _news(self, deadline: float | None) -> None:
         while True:
-            left = _LOOP_CHECK if deadline is None else min(_LOOP_CHECK, deadline - time.monotonic())
             try:
-                function, args = self._inbox.get(timeout=max(0.0, left))
+                function, args = self._inbox.get(timeout=self._patience(deadline))
             except Empty:
-                if self._engine.loop.is_closed():
-                    raise ServingClosedError(self._name, "its event loop was closed under it") from None
-                if deadline is not None and time.monotonic() >= deadline:
-                    self._too_late()
+                self._check(deadline)
             else:
                 function(*args)
                 return
@@ -208,13 +235,20 @@ class ThreadRequest(Request):
 class _Remote:
     """A call's receiver for an engine on another loop: it posts every report to where the call is."""
 
-    __slots__ = ("_call", "_post", "listening", "run")
+    __slots__ = ("_call", "_engine", "_parts", "_post", "listening", "run")
 
-    def __init__(self, call: Call, post: Callable[..., None]) -> None:
+    def __init__(self, call: Call, engine: Engine, post: Callable[..., None]) -> None:
         self._call = call
+        self._engine = engine
         self._post = post
+        self._parts: list[Items[Any]] = []
         self.listening = call.listening
         self.run: Run | None = call.run
+
+    def taking(self, parts: list[Items[Any]]) -> list[Items[Any]]:
+        """Know the parts that are withdrawn when one of them fails."""
+        self._parts = parts
+        return parts
 
     def executing(self, part: Items[Any], execution: Executed) -> None:
         self._post(self._call.executing, part, execution)
@@ -222,8 +256,11 @@ class _Remote:
     def event(self, part: Items[Any], name: str, payload: list[Any]) -> None:
         self._post(self._call.event, part, name, payload)
 
-    def done(self, part: Items[Any], execution: Executed, begin: int) -> None:
-        self._post(self._call.done, part, execution, begin)
+    def done(self, part: Items[Any], execution: Executed, own: list[Any]) -> None:
+        if execution.exceptional and self._call.failure(own) is not None:
+            self._engine.withdraw(self._parts)
+        self._post(self._call.done, part, execution, own)
 
     def failed(self, error: BaseException) -> None:
+        self._engine.withdraw(self._parts)
         self._post(self._call.failed, error)

@@ -4,56 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import threading
 from asyncio import get_running_loop
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Generic, Protocol, Self, TypeVar, cast, final, overload
+from typing import Any, Generic, Self, TypeVar, cast, final, overload
 
-from sideband.errors import ServingError, WrongThreadError
 from sideband.handlers import HandlerLike
-from sideband.runs import Component, RunInfo
-from sideband.scope._scope import listeners, scope_of
-from sideband.serving._batch import Batch, BatchOutput, HookEvent
+from sideband.scope._scope import listeners
+from sideband.serving._batch import BatchOutput, HookEvent
 from sideband.serving._dispatcher import Dispatcher, Options
 from sideband.serving._engine import Engine
+from sideband.serving._host import Host
 from sideband.serving._inline import Inline
-from sideband.serving._loop_thread import LoopThread
-from sideband.serving._model import Blueprint
+from sideband.serving._model import BatchFunction, BatchModel, Blueprint
 from sideband.serving._settings import Counters, Executor, Settings, Stats
 
-__all__ = ["BatchModel", "Results", "Serving", "serving"]
+__all__ = ["Serving", "serving"]
 
 T = TypeVar("T")
 R = TypeVar("R")
-T_contra = TypeVar("T_contra", contravariant=True)
-R_co = TypeVar("R_co", covariant=True)
-
-
-class Results(Protocol[R_co]):
-    """What a batch function returns: a list, a tuple, an array; one entry an item, in their order."""
-
-    def __len__(self) -> int:
-        """Return the number of entries."""
-        ...
-
-    def __getitem__(self, index: int, /) -> R_co:
-        """Return the entry of one item; an exception there fails that item alone."""
-        ...
-
-
-class BatchModel(Protocol[T_contra, R_co]):
-    """A model with state; give the class, and each partition gets an instance of its own.
-
-    `setup(partition)`, plain or asynchronous, is called once for each partition, if there is one.
-    """
-
-    def handle_batch(self, batch: Batch[Any], /) -> Any:
-        """Return the results of a batch; may be a coroutine function."""
-        ...
-
-
-BatchFunction = Callable[[Batch[T]], Results[R] | Awaitable[Results[R]]]
 
 
 @final
@@ -131,17 +100,15 @@ class Serving(Generic[T, R]):
             executor=executor,
         )
         self._counters = Counters()
+        self._host = Host(self._settings.name, self._engine)
         self._dispatcher = Dispatcher(
-            self._settings,
-            RunInfo(Component.SERVING, self._settings.name),
-            RunInfo(Component.BATCH, self._settings.name),
-            scope_of(*callbacks),
-            Inline(self._blueprint, self._settings, self._counters),
+            self._settings, self._host, Inline(self._blueprint, self._settings, self._counters), callbacks
         )
-        self._loop_thread: LoopThread | None = None
-        self._starting = threading.Lock()
         # The engine, where a single item needs nothing before and after it.
         self._direct: Engine | None = None
+
+    def _engine(self) -> Engine:
+        return Engine(self._blueprint, self._settings, self._dispatcher.surroundings(), self._counters)
 
     @property
     def name(self) -> str:
@@ -150,7 +117,7 @@ class Serving(Generic[T, R]):
 
     def __repr__(self) -> str:
         """Show the name and whether it is started."""
-        return f"<Serving {self.name!r} {'started' if self._dispatcher.engine else 'not started'}>"
+        return f"<Serving {self.name!r} {'started' if self._host.engine else 'not started'}>"
 
     # -- start and close -----------------------------------------------------------------------
 
@@ -160,17 +127,9 @@ class Serving(Generic[T, R]):
         Raises:
             ServingError: it is started already.
         """
-        if not self._starting.acquire(blocking=False):
-            raise ServingError(self.name, "already started; close it first, or share the started one")
-        try:
-            engine = Engine(self._blueprint, self._settings, self._dispatcher.surroundings(), self._counters)
-            await engine.start()
-        except BaseException:
-            self._starting.release()
-            raise
-        self._dispatcher.engine = engine
+        await self._host.start()
         if self._settings.map_inputs is None and self._settings.map_results is None:
-            self._direct = engine
+            self._direct = self._host.engine
 
     async def aclose(self, *, drain: bool = True) -> None:
         """Close, within `shutdown_timeout` seconds; closing twice is harmless.
@@ -184,17 +143,11 @@ class Serving(Generic[T, R]):
         Raises:
             WrongThreadError: called on another loop than that on which it was started.
         """
-        engine = self._dispatcher.engine
-        if engine is None:
-            return
-        if engine.loop is not asyncio.get_running_loop():
-            raise WrongThreadError(self.name, "close it on the event loop on which it was started")
         try:
-            await engine.aclose(drain=drain)
+            await self._host.aclose(drain=drain)
         finally:
-            if self._dispatcher.engine is engine:
-                self._dispatcher.engine = self._direct = None
-                self._starting.release()
+            if self._host.engine is None:
+                self._direct = None
 
     def start_sync(self) -> None:
         """Start on an event loop in a thread of its own, for a synchronous program.
@@ -202,29 +155,16 @@ class Serving(Generic[T, R]):
         Raises:
             ServingError: it is started already.
         """
-        thread = LoopThread(f"sideband-{self.name}-loop")
-        try:
-            thread.run(self.start())
-        except BaseException:
-            thread.stop()
-            raise
-        self._loop_thread = thread
+        self._host.start_sync()
 
     def aclose_sync(self, *, drain: bool = True) -> None:
         """Close what `start_sync` started; closing twice is harmless.
 
         Raises:
-            WrongThreadError: it was started with `start`, on the loop of somebody else.
+            WrongThreadError: it was started with `start`, on the loop of somebody else, or this is the
+                thread of its own loop.
         """
-        thread, self._loop_thread = self._loop_thread, None
-        if thread is None:
-            if self._dispatcher.engine is not None:
-                raise WrongThreadError(self.name, "it was started on an event loop; await aclose() there")
-            return
-        try:
-            thread.run(self.aclose(drain=drain))
-        finally:
-            thread.stop()
+        self._host.aclose_sync(drain=drain)
 
     async def __aenter__(self) -> Self:
         """Start it."""
@@ -250,7 +190,7 @@ class Serving(Generic[T, R]):
 
     def stats(self) -> Stats:
         """Return totals since it was made, and what is going on now; from any thread."""
-        engine = self._dispatcher.engine
+        engine = self._host.engine
         return self._counters.stats(
             running=engine is not None,
             waiting=0 if engine is None else engine.waiting,
@@ -274,13 +214,21 @@ class Serving(Generic[T, R]):
             Exception: what the batch function raised, or gave as this item's result.
         """
         engine = self._direct
-        if engine is not None and timeout is None and listeners() is None and engine.loop is get_running_loop():
+        if (
+            engine is not None
+            and timeout is None
+            and listeners() is None
+            and engine.loop is get_running_loop()
+        ):
             # The hot path: a future for an item, and nothing else that waits.
             single = engine.submit_one(value)
             try:
                 result: R = await single.future
             except asyncio.CancelledError:
                 engine.withdraw((single,))
+                raise
+            except BaseException:
+                del single  # the error's traceback refers to this frame, and its future to the error
                 raise
             return result
         return cast("R", await self._dispatcher.respond((value,), Options(timeout=timeout, single=True)))
@@ -302,7 +250,9 @@ class Serving(Generic[T, R]):
         options = Options(timeout=timeout, return_exceptions=return_exceptions)
         return cast("list[R]", await self._dispatcher.respond(values, options))
 
-    def stream(self, value: T, *, timeout: float | None = None) -> AsyncGenerator[HookEvent | BatchOutput[R], None]:
+    def stream(
+        self, value: T, *, timeout: float | None = None
+    ) -> AsyncGenerator[HookEvent | BatchOutput[R], None]:
         """As `stream_many`, for one item."""
         return self._dispatcher.stream((value,), Options(timeout=timeout, single=True))
 
@@ -375,7 +325,9 @@ class Serving(Generic[T, R]):
         Raises:
             WrongThreadError: the thread of the serving's own loop, which would wait for itself.
         """
-        return self._dispatcher.stream_sync(values, Options(timeout=timeout, return_exceptions=return_exceptions))
+        return self._dispatcher.stream_sync(
+            values, Options(timeout=timeout, return_exceptions=return_exceptions)
+        )
 
     def inline_sync(self, value: T) -> R:
         """As `inline`, in the calling thread."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, final, get_args
@@ -9,6 +10,9 @@ from typing import Any, Literal, final, get_args
 __all__ = ["Counters", "Executor", "Settings", "Stats"]
 
 Executor = Literal["thread", "inline"]
+
+OWN_EVENTS = ("queued", "executing")
+"""What a serving itself emits on its callers' runs."""
 
 
 @final
@@ -31,31 +35,49 @@ class Settings:
         """Refuse what cannot work.
 
         Raises:
-            ValueError: a number is out of range, a hook's name is empty or given twice, the executor unknown.
+            ValueError: a number is out of range, the name of a hook cannot be one, the executor is unknown.
             TypeError: a value is of the wrong type.
         """
-        for option, least in (("batch_size", 1), ("partitions", 1), ("max_queue", 1)):
-            value = getattr(self, option)
-            if not isinstance(value, int) or isinstance(value, bool):
-                msg = f"{option} must be a whole number, got {value!r}"
-                raise TypeError(msg)
-            if value < least:
-                msg = f"{option} must be at least {least}, got {value!r}"
-                raise ValueError(msg)
+        for option in ("batch_size", "partitions", "max_queue"):
+            _check_count(option, getattr(self, option))
         for option in ("batch_timeout", "shutdown_timeout"):
-            seconds = getattr(self, option)
-            if not isinstance(seconds, int | float) or isinstance(seconds, bool):
-                msg = f"{option} must be a number of seconds, got {seconds!r}"
+            _check_seconds(option, getattr(self, option))
+        _check_hooks(self.hooks)
+        for option in ("map_inputs", "map_results"):
+            mapping = getattr(self, option)
+            if mapping is not None and not callable(mapping):
+                msg = f"{option} must be a function of a list, got {mapping!r}"
                 raise TypeError(msg)
-            if not 0 <= seconds < float("inf"):
-                msg = f"{option} must be a finite number of seconds, not negative, got {seconds!r}"
-                raise ValueError(msg)
-        if len(set(self.hooks)) != len(self.hooks) or not all(isinstance(h, str) and h for h in self.hooks):
-            msg = f"hooks must be different names, got {self.hooks!r}"
-            raise ValueError(msg)
         if self.executor not in get_args(Executor):
             msg = f"executor must be one of {get_args(Executor)}, got {self.executor!r}"
             raise ValueError(msg)
+
+
+def _check_count(option: str, value: Any) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        msg = f"{option} must be a whole number, got {value!r}"
+        raise TypeError(msg)
+    if value < 1:
+        msg = f"{option} must be at least 1, got {value!r}"
+        raise ValueError(msg)
+
+
+def _check_seconds(option: str, seconds: Any) -> None:
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+        msg = f"{option} must be a number of seconds, got {seconds!r}"
+        raise TypeError(msg)
+    if not 0 <= seconds < float("inf"):
+        msg = f"{option} must be a finite number of seconds, not negative, got {seconds!r}"
+        raise ValueError(msg)
+
+
+def _check_hooks(hooks: tuple[Any, ...]) -> None:
+    if not all(isinstance(hook, str) and hook for hook in hooks) or len(set(hooks)) != len(hooks):
+        msg = f"hooks must be different names, got {hooks!r}"
+        raise ValueError(msg)
+    if taken := [hook for hook in hooks if hook in OWN_EVENTS]:
+        msg = f"hooks must not be named as the serving's own events {OWN_EVENTS!r}, got {taken!r}"
+        raise ValueError(msg)
 
 
 @final
@@ -87,9 +109,9 @@ class Stats:
 
 @final
 class Counters:
-    """Running totals; written by one thread at a time."""
+    """Running totals, from any thread."""
 
-    __slots__ = ("batches", "execute_time", "failed", "items", "queue_time", "withdrawn")
+    __slots__ = ("_lock", "batches", "execute_time", "failed", "items", "queue_time", "withdrawn")
 
     def __init__(self) -> None:
         """Start at zero."""
@@ -99,18 +121,29 @@ class Counters:
         self.withdrawn = 0
         self.queue_time = 0.0
         self.execute_time = 0.0
+        self._lock = threading.Lock()
+
+    def add(self, *, items: int, failed: bool, execute_time: float, queue_time: float) -> None:
+        """Count a batch."""
+        with self._lock:
+            self.batches += 1
+            self.items += items
+            self.failed += failed
+            self.execute_time += execute_time
+            self.queue_time += queue_time
 
     def stats(self, *, running: bool, waiting: int, executing: int) -> Stats:
         """Return the totals as they stand."""
-        return Stats(
-            running=running,
-            waiting=waiting,
-            executing=executing,
-            batches=self.batches,
-            items=self.items,
-            failed_batches=self.failed,
-            withdrawn=self.withdrawn,
-            mean_batch_size=self.items / self.batches if self.batches else 0.0,
-            mean_queue_time=self.queue_time / self.items if self.items else 0.0,
-            mean_execute_time=self.execute_time / self.batches if self.batches else 0.0,
-        )
+        with self._lock:
+            return Stats(
+                running=running,
+                waiting=waiting,
+                executing=executing,
+                batches=self.batches,
+                items=self.items,
+                failed_batches=self.failed,
+                withdrawn=self.withdrawn,
+                mean_batch_size=self.items / self.batches if self.batches else 0.0,
+                mean_queue_time=self.queue_time / self.items if self.items else 0.0,
+                mean_execute_time=self.execute_time / self.batches if self.batches else 0.0,
+            )
