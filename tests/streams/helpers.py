@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class Source(AsyncIterator[int]):
@@ -113,3 +117,27 @@ def is_in_a_cycle(thing: object) -> bool:
                 seen.add(id(found))
                 waiting.append(found)
     return False
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait until threads have brought something about."""
+    tick = threading.Event()
+    for _ in range(5_000):
+        if condition():
+            return
+        tick.wait(0.001)
+    raise AssertionError("not brought about within 5 s")
+
+
+def in_thread(function: Callable[[], T]) -> Future[T]:
+    """Call a function in a thread of its own."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future

@@ -7,6 +7,7 @@ import gc
 import threading
 import tracemalloc
 import weakref
+from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -225,6 +226,21 @@ async def test_a_copy_of_an_ended_copy_is_at_its_end() -> None:
     assert (await left.collect(), await right.collect()) == ([], [])
 
 
+async def test_an_error_is_not_raised_again_by_a_copy_of_a_copy_that_raised_it() -> None:
+    """It was told once there; the copies that had not come to it still get it."""
+    first, second = Stream(Source(1, ValueError("broken"))).copy(2)
+    with pytest.raises(ValueError, match="broken"):
+        await first.collect()
+    first, third = Stream(Source(1, ValueError("broken"))).copy(2)
+    assert await anext(first) == 0
+    with pytest.raises(ValueError, match="broken"):
+        await anext(first)
+    assert [await copy.collect() for copy in first.copy(2)] == [[], []]
+    for copy in (second, third):
+        with pytest.raises(ValueError, match="broken"):
+            await copy.collect()
+
+
 async def test_a_second_reader_of_one_copy_is_refused() -> None:
     """A copy is read by one task at a time."""
     gate = Gated()
@@ -243,7 +259,7 @@ async def test_the_source_runs_in_one_task_and_in_the_context_of_the_call() -> N
     """A source may hold a timeout or a token across its chunks, whoever reads; no reader sees its variables."""
     tasks: set[Any] = set()
 
-    async def chunks() -> Any:
+    async def chunks() -> AsyncIterator[str]:
         seen = variable.get()
         token = variable.set("source")
         async with asyncio.timeout(60):

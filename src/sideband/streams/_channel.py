@@ -77,7 +77,7 @@ class Channel(Generic[T, W]):
         if self.reader_closed:
             raise ReaderClosedError
         send: Send[T, W] | None = None
-        if len(self.buffer) < self.capacity and not self.line:
+        if len(self.buffer) < self.capacity:  # nobody stands in line then
             self.buffer.append(chunk)
         else:
             send = Send(chunk)

@@ -108,7 +108,6 @@ class MergeSource(AsyncIterator[Any]):
     async def _pump(self, index: int, source: _Source) -> None:
         channel, send = self._link.channel, self._link.send
         name, pull, iterator = source
-        error: BaseException | None = None
         self._pulling.add(index)
         try:
             while not channel.over:
@@ -117,25 +116,26 @@ class MergeSource(AsyncIterator[Any]):
         except StopAsyncIteration:
             pass
         except BaseException as caught:  # noqa: BLE001 - it is the reader's; a task's own would reach nobody
-            error = caught
+            self._failed(caught)
         self._pulling.discard(index)
         try:
             await close_source(iterator)
-            if error is None and name is not None and not channel.over:
+            if name is not None and not channel.over:
                 await send(SourceEnded(name))
         except BaseException as caught:  # noqa: BLE001 - as above
-            error = error or caught
-        self._ended(error)
+            self._failed(caught)
+        self._ended()
 
-    def _ended(self, error: BaseException | None) -> None:
-        """Count a source that has ended; the last one, or one that failed, ends the stream."""
+    def _ended(self) -> None:
+        """Count a source that has ended or failed; the last one ends the stream."""
         self._active -= 1
-        channel = self._link.channel
-        if error is None:
-            if not self._active:
-                channel.end()
-        elif not channel.over:
-            channel.end(error)
+        if not self._active:
+            self._link.channel.end()
+
+    def _failed(self, error: BaseException) -> None:
+        """End the stream with the first error; our own stopping of the others is none."""
+        if not self._link.channel.over:
+            self._link.channel.end(error)
         elif not isinstance(error, asyncio.CancelledError | StreamError):
             self._late.append(error)
 

@@ -93,7 +93,6 @@ class _MergeSource(Iterator[Any]):
     def _pump(self, source: _Source) -> None:
         channel, send = self._link.channel, self._link.send
         name, pull, iterator = source
-        error: BaseException | None = None
         try:
             while not channel.over:
                 chunk = pull()
@@ -101,25 +100,27 @@ class _MergeSource(Iterator[Any]):
         except StopIteration:
             pass
         except BaseException as caught:  # noqa: BLE001 - it is the reader's; a thread's own would reach nobody
-            error = caught
+            self._failed(caught)
         try:
             close_source_sync(iterator)
-            if error is None and name is not None and not channel.over:
+            if name is not None and not channel.over:
                 send(SourceEnded(name))
         except BaseException as caught:  # noqa: BLE001 - as above
-            error = error or caught
-        self._ended(error)
+            self._failed(caught)
+        self._ended()
 
-    def _ended(self, error: BaseException | None) -> None:
-        """Count a source that has ended; the last one, or one that failed, ends the stream."""
+    def _ended(self) -> None:
+        """Count a source that has ended or failed; the last one ends the stream."""
         with self._link.guard:
             self._active -= 1
-            channel = self._link.channel
-            if error is None:
-                if not self._active:
-                    channel.end()
-            elif not channel.over:
-                channel.end(error)
+            if not self._active:
+                self._link.channel.end()
+
+    def _failed(self, error: BaseException) -> None:
+        """End the stream with the first error; our own stopping of the others is none."""
+        with self._link.guard:
+            if not self._link.channel.over:
+                self._link.channel.end(error)
             elif not isinstance(error, StreamError):
                 self._late.append(error)
 

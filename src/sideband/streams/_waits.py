@@ -21,8 +21,9 @@ def wake_future(waiter: asyncio.Future[None]) -> None:
 
 async def settled(tasks: Collection[asyncio.Task[Any]]) -> None:
     """Wait for tasks without cancelling them, and raise what they failed with, cancellation aside."""
-    if tasks:
-        await asyncio.wait(tasks)
+    pending = [task for task in tasks if not task.done()]
+    if pending:
+        await asyncio.wait(pending)
     raise_all([error for task in tasks if not task.cancelled() and (error := task.exception()) is not None])
 
 

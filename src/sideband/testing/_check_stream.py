@@ -79,16 +79,16 @@ class _Threaded(AsyncIterator[Any]):
     """An ordinary iterator whose every step is made in a thread."""
 
     def __init__(self, iterable: Iterable[Any]) -> None:
-        self._iterator: Iterator[Any] = iter(iterable)
+        self.iterator: Iterator[Any] = iter(iterable)
 
     async def __anext__(self) -> Any:
-        chunk = await asyncio.to_thread(next, self._iterator, _END)
+        chunk = await asyncio.to_thread(next, self.iterator, _END)
         if chunk is _END:
             raise StopAsyncIteration
         return chunk
 
     async def aclose(self) -> None:
-        close = getattr(self._iterator, "close", None)
+        close = getattr(self.iterator, "close", None)
         if close is not None:
             await asyncio.to_thread(close)
 
@@ -199,8 +199,7 @@ class _Check:
     async def cancel(self, stream: AsyncIterator[Any], place: int) -> None:
         """A consumer may be cancelled while it waits for any chunk."""
         await self._skip(stream, place)
-        reader = asyncio.create_task(_next(stream))
-        await asyncio.sleep(0)
+        reader = await _begin(stream)
         if isinstance(stream, _Threaded) or reader.done():
             await asyncio.wait((reader,))
             _ = reader.exception()
@@ -217,8 +216,7 @@ class _Check:
     async def second_reader(self, stream: AsyncIterator[Any], place: int) -> None:
         """Two readers at once break nothing."""
         await self._skip(stream, place)
-        first = asyncio.create_task(_next(stream))
-        await asyncio.sleep(0)
+        first = await _begin(stream)
         if isinstance(stream, _Threaded) or first.done() or place == len(self.chunks):
             await asyncio.wait((first,))
             _ = first.exception()
@@ -236,6 +234,19 @@ async def _next(stream: AsyncIterator[Any]) -> Any:
     return await stream.__anext__()
 
 
+async def _begin(stream: AsyncIterator[Any]) -> asyncio.Task[Any]:
+    """Return a task that has come to its first wait for a chunk, on loops with eager tasks, too."""
+    begun = asyncio.Event()
+
+    async def read() -> Any:
+        begun.set()
+        return await stream.__anext__()
+
+    task = asyncio.create_task(read())
+    await begun.wait()
+    return task
+
+
 async def _at_its_end(stream: AsyncIterator[Any]) -> None:
     try:
         chunk = await stream.__anext__()
@@ -245,6 +256,8 @@ async def _at_its_end(stream: AsyncIterator[Any]) -> None:
 
 
 def _closable(stream: Any) -> bool:
+    if isinstance(stream, _Threaded):
+        return hasattr(stream.iterator, "close")
     return hasattr(stream, "aclose") or hasattr(stream, "close")
 
 
