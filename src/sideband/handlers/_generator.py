@@ -1,18 +1,21 @@
-"""Handlers written as generator functions: before the run, `yield`, after the run."""
+"""Handlers made of functions: a generator that surrounds the run, or one function a timing."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from typing import Any, final, overload
 
 from sideband.errors import HandlerRefusedError
-from sideband.handlers._handler import Handler
+from sideband.handlers._handler import TIMINGS, Handler
 from sideband.runs import Ending, Outcome, Run
 
-__all__ = ["AsyncGeneratorHandler", "GeneratorHandler", "handler"]
+__all__ = ["AsyncGeneratorHandler", "FunctionHandler", "GeneratorHandler", "handler"]
 
+Timing = Callable[[Run, Any], Any]
+ErrorTiming = Callable[[Run, BaseException], Any]
+EventTiming = Callable[[Run, str, Any], None]
 GeneratorFunction = Callable[[Run, Any], Generator[None, Ending, None]]
 AsyncGeneratorFunction = Callable[[Run, Any], AsyncGenerator[None, Ending]]
 
@@ -103,25 +106,91 @@ class AsyncGeneratorHandler(Handler):
         return f"handler({self._function!r})"
 
 
+@final
+class FunctionHandler(Handler):
+    """A handler whose timings are functions of their own."""
+
+    def __init__(self, timings: Mapping[str, Callable[..., Any]], *, output: bool) -> None:
+        """Take a function for each timing."""
+        self.wants_output = output
+        self._timings = timings
+        for timing, function in timings.items():
+            setattr(self, timing, function)
+
+    def __repr__(self) -> str:
+        """Show the functions."""
+        given = ", ".join(f"{timing}={function!r}" for timing, function in self._timings.items())
+        return f"handler({given})"
+
+
 @overload
 def handler(function: GeneratorFunction, /, *, output: bool = True) -> Handler: ...
 @overload
 def handler(function: AsyncGeneratorFunction, /, *, output: bool = True) -> Handler: ...
 @overload
+def handler(
+    *,
+    output: bool = True,
+    on_start: Timing,
+    on_end: Timing | None = None,
+    on_error: ErrorTiming | None = None,
+    on_chunk: Timing | None = None,
+    on_event: EventTiming | None = None,
+) -> Handler: ...
+@overload
+def handler(
+    *,
+    output: bool = True,
+    on_end: Timing,
+    on_error: ErrorTiming | None = None,
+    on_chunk: Timing | None = None,
+    on_event: EventTiming | None = None,
+) -> Handler: ...
+@overload
+def handler(
+    *,
+    output: bool = True,
+    on_error: ErrorTiming,
+    on_chunk: Timing | None = None,
+    on_event: EventTiming | None = None,
+) -> Handler: ...
+@overload
+def handler(*, output: bool = True, on_chunk: Timing, on_event: EventTiming | None = None) -> Handler: ...
+@overload
+def handler(*, output: bool = True, on_event: EventTiming) -> Handler: ...
+@overload
 def handler(*, output: bool = True) -> Callable[[GeneratorFunction | AsyncGeneratorFunction], Handler]: ...
-def handler(function: Callable[[Run, Any], Any] | None = None, /, *, output: bool = True) -> Any:
-    """Make a handler of a generator function, as one writes a fixture.
+def handler(
+    function: Callable[[Run, Any], Any] | None = None, /, *, output: bool = True, **timings: Any
+) -> Any:
+    """Make a handler of a generator function, as one writes a fixture, or of a function for each timing.
 
-    The part before the `yield` is called when the run starts; the `yield` gives an `Ending`
-    (`outcome`, `output`, `error`) when it ended; a `return` before it skips the ending.
+    The part of a generator before the `yield` is called when the run starts; the `yield` gives an
+    `Ending` (`outcome`, `output`, `error`) when it ended; a `return` before it skips the ending.
+
+    ```python
+    @handler
+    def timing(run, input):
+        started = time.perf_counter()
+        ending = yield
+        print(run.name, ending.outcome, time.perf_counter() - started)
+
+
+    printing = handler(on_end=lambda run, output: print(run.name, output))
+    ```
 
     Args:
         function: a generator function, or an asynchronous one, of run and input.
         output: whether the whole output of streams has to be kept for it.
+        timings: a function, plain or a coroutine function, for each timing, by the name of the
+            method of `Handler`, with that method's arguments less `self`.
 
     Raises:
-        HandlerRefusedError: the function is no generator function.
+        HandlerRefusedError: the function is no generator function, a timing does not exist, or what
+            is given for it cannot be called.
     """
+    if timings:
+        return _of_timings(function, timings, output=output)
     if function is None:
         return functools.partial(handler, output=output)
     made: Handler
@@ -130,7 +199,24 @@ def handler(function: Callable[[Run, Any], Any] | None = None, /, *, output: boo
     elif inspect.isasyncgenfunction(function):
         made = AsyncGeneratorHandler(function)
     else:
-        reason = "it is no generator function; write `outcome = yield` where the run happens"
+        reason = (
+            "it is no generator function; write `outcome = yield` where the run happens, "
+            "or name the timing: handler(on_start=…)"
+        )
         raise HandlerRefusedError(function, reason)
     made.wants_output = output
     return made
+
+
+def _of_timings(function: object, timings: Mapping[str, Any], *, output: bool) -> FunctionHandler:
+    if function is not None:
+        raise HandlerRefusedError(function, "give a generator function, or functions by timing, not both")
+    given = {timing: one for timing, one in timings.items() if one is not None}
+    for timing, one in given.items():
+        if timing not in TIMINGS:
+            raise HandlerRefusedError(
+                one, f"there is no timing {timing!r}; the timings are: {', '.join(TIMINGS)}"
+            )
+        if not callable(one):
+            raise HandlerRefusedError(one, f"what is given for {timing} has to be a function")
+    return FunctionHandler(given, output=output)

@@ -8,7 +8,9 @@ from typing import Any
 
 from sideband.runs import Run
 
-__all__ = ["Handler", "is_async", "override"]
+__all__ = ["TIMINGS", "Handler", "is_async", "override"]
+
+TIMINGS = ("on_start", "on_end", "on_error", "on_chunk", "on_event")
 
 
 class Handler:
