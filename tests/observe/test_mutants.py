@@ -1,0 +1,118 @@
+"""The tests notice a dispatcher that does anything else than it should."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from sideband import Handler, Run, callbacks
+from sideband.testing import Recorder, check_lifecycle
+
+from .helpers import Log
+from .mutants import mutants
+from .programs import Node, execute
+from .test_programs import Raising, span, spanning
+
+
+def node(name: str, sort: str, *children: Node, failure: str = "none", reading: str = "all") -> Node:
+    """Make a node of a program that does a little of everything."""
+    return Node(name, sort, failure, reading, sets=False, together=False, chunks=2, children=children)
+
+
+PROGRAM = node(
+    "root",
+    "coroutine",
+    node("stream", "async_generator", node("inner", "function")),
+    node("closed", "async_generator", reading="some"),
+    node("unread", "async_generator", reading="close_at_once"),
+    node("generator", "generator", node("block", "block", failure="raise")),
+    node("failing", "coroutine", failure="raise"),
+    node("broken", "function", failure="raise"),
+    node("cancelled", "async_block", failure="cancel"),
+)
+
+
+OUTCOMES = {
+    "root": "ok",
+    "stream": "ok",
+    "inner": "ok",
+    "closed": "closed",
+    "generator": "ok",
+    "block": "error",
+    "failing": "error",
+    "broken": "error",
+    "cancelled": "cancelled",
+}
+
+
+class Spans(Handler):
+    """Sees which span each run starts in, and leaves one behind when it ends."""
+
+    def __init__(self) -> None:
+        self.wrong: list[str] = []
+
+    def on_start(self, run: Run, input: Any) -> None:  # noqa: A002
+        names: list[str] = []
+        around: Run | None = run
+        while around is not None:
+            names.insert(0, around.name)
+            around = around.parent
+        if span.get() != "".join(f"/{name}" for name in names):
+            self.wrong.append(span.get())
+
+    def on_end(self, run: Run, output: Any) -> None:
+        span.set("leaked")
+
+
+def examine() -> None:
+    """Run a program as random ones are run, and assert what is asserted of them."""
+
+    async def main(*attached: Handler) -> Any:
+        with callbacks(*attached):
+            result = await execute(PROGRAM)
+        return result, span.get()
+
+    recorder, spans, calls = Recorder(), Spans(), list[str]()
+    first_to_end = Raising(frozenset({"on_end", "on_error"}), asynchronous=False)
+    first_to_start = Raising(frozenset({"on_start"}), asynchronous=False)
+    unwatched = asyncio.run(main())
+    watched = asyncio.run(
+        main(first_to_end, Log("A", calls), recorder, Log("B", calls), spans, spanning, first_to_start)
+    )
+
+    assert watched == unwatched
+    check_lifecycle(recorder)
+    assert spans.wrong == []
+    assert calls[:2] == ["B start", "A start"]
+    assert calls[-2:] == ["A end", "B end"]
+    assert {run.name: str(run.outcome) for run in recorder.runs()} == OUTCOMES
+    assert recorder.chunks("closed") == [0]
+    assert [run.name for run in recorder.runs() if run.parent is None] == ["root"]
+
+
+@pytest.fixture(autouse=True)
+def no_log() -> Generator[None]:
+    """Raising handlers would fill the log."""
+    logging.disable()
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def test_there_are_enough_mutants() -> None:
+    """At least ten."""
+    assert len(mutants) >= 10
+
+
+@pytest.mark.parametrize("name", mutants)
+@pytest.mark.filterwarnings("ignore")
+def test_a_faulty_dispatcher_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each mutant fails what the right dispatcher passes."""
+    examine()
+    mutants[name](monkeypatch)
+
+    with pytest.raises(Exception):  # noqa: B017 - however it is noticed
+        examine()
