@@ -161,10 +161,13 @@ class QueueFullError(ServingError):
 
     def __init__(self, serving: str, *, waiting: int, offered: int, max_queue: int) -> None:
         """Tell the three numbers."""
+        remedy = (
+            "try again later, raise max_queue, or add partitions"
+            if offered <= max_queue
+            else "so many never fit: send them in parts, or raise max_queue"
+        )
         super().__init__(
-            serving,
-            f"{waiting} items wait and {offered} more would exceed max_queue={max_queue}; "
-            "try again later, raise max_queue, or add partitions",
+            serving, f"{waiting} items wait and {offered} more would exceed max_queue={max_queue}; {remedy}"
         )
         self.waiting = waiting
         self.offered = offered
