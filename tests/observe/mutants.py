@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sideband.handlers import _plan
-from sideband.observe import _lifecycle, _observation, _streamed
+from sideband.observe import _lifecycle, _observation, _stream_run, _streamed
 from sideband.runs import Outcome
 from sideband.scope._scope import listeners
 
@@ -25,7 +25,7 @@ def mutant(apply: Mutation) -> Mutation:
 
 def everywhere(patch: pytest.MonkeyPatch, name: str, wrap: Callable[[Any], Any]) -> None:
     """Replace a function in every module that has it."""
-    for module in (_plan, _lifecycle, _observation, _streamed):
+    for module in (_plan, _lifecycle, _observation, _streamed, _stream_run):
         if hasattr(module, name):
             patch.setattr(module, name, wrap(getattr(module, name)))
 
@@ -108,7 +108,7 @@ def hides_a_context_variable(patch: pytest.MonkeyPatch) -> None:
 def leaves_the_run_current(patch: pytest.MonkeyPatch) -> None:
     """The consumer of a stream, or the caller, stands in a run that is not its own."""
     everywhere(patch, "restore", lambda _: lambda *_: None)
-    patch.setattr(_streamed, "reset_current", lambda _: None)
+    patch.setattr(_stream_run, "reset_current", lambda _: None)
 
 
 @mutant
@@ -154,7 +154,7 @@ def tells_a_chunk_late(patch: pytest.MonkeyPatch) -> None:
     def chunk(self: Any, chunk: Any) -> None:
         self.leave_step()
 
-    patch.setattr(_streamed.StreamedRun, "chunk", chunk)
+    patch.setattr(_stream_run.StreamedRun, "chunk", chunk)
 
 
 @mutant

@@ -54,10 +54,26 @@ async def spanning_async(run: Run, value: Any) -> AsyncGenerator[None, Ending]:
     span.reset(token)
 
 
+class Reading(Handler):
+    """Deals with streams itself, in tasks, or keeps its copies."""
+
+    def __init__(self, *, asynchronous: bool) -> None:
+        self.kept: list[Any] = []
+        for timing in ("on_start_with_stream_input", "on_end_with_stream_output"):
+            setattr(self, timing, self.read if asynchronous else self.keep)
+
+    def keep(self, _run: Run, stream: Any) -> None:
+        self.kept.append(stream)
+
+    async def read(self, _run: Run, stream: Any) -> None:
+        self.kept.append([chunk async for chunk in stream])
+
+
 TIMINGS = ["on_start", "on_end", "on_error", "on_chunk", "on_event"]
 handlers = st.lists(
     st.one_of(
         st.sampled_from([spanning, spanning_async]),
+        st.builds(Reading, asynchronous=st.booleans()),
         st.builds(Raising, st.frozensets(st.sampled_from(TIMINGS)), asynchronous=st.booleans()),
     ),
     max_size=3,

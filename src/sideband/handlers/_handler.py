@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Literal
 
 from sideband.runs import Run
 
 __all__ = ["TIMINGS", "Handler", "is_async", "override"]
 
-TIMINGS = ("on_start", "on_end", "on_error", "on_chunk", "on_event")
+TIMINGS = (
+    "on_start",
+    "on_end",
+    "on_error",
+    "on_start_with_stream_input",
+    "on_end_with_stream_output",
+    "on_chunk",
+    "on_event",
+)
 
 
 class Handler:
@@ -32,6 +40,12 @@ class Handler:
     wants_output: bool = True
     """Whether `on_end` wants the whole output of streams; if no handler does, chunks are not kept."""
 
+    max_lag: int = 1024
+    """Chunks that a copy of a stream given to this handler holds at most."""
+
+    overflow: Literal["drop_oldest", "drop_newest"] = "drop_oldest"
+    """What a full copy does with one chunk more; what it dropped is counted in its `dropped`."""
+
     def on_start(self, run: Run, input: Any) -> Awaitable[None] | None:  # noqa: A002
         """Called when the run starts, before its body."""
 
@@ -40,6 +54,22 @@ class Handler:
 
     def on_error(self, run: Run, error: BaseException) -> Awaitable[None] | None:
         """Called when the run failed or was cancelled, before its caller learns of it."""
+
+    def on_start_with_stream_input(self, run: Run, stream: Any) -> Awaitable[None] | None:
+        """Called in place of `on_start` when the run's input is a stream, with a copy of it.
+
+        The copy (a `Stream`, on synchronous runs a `SyncStream`) is fed as the body pulls, and ends
+        with what the body has pulled. Reading it holds nobody up, and so does not reading it. An
+        asynchronous method is a task of its own, joined when the run ends; a plain one hands the
+        copy to a task or thread, since nothing has been pulled yet when it is called.
+        """
+
+    def on_end_with_stream_output(self, run: Run, stream: Any) -> Awaitable[None] | None:
+        """Called when a streamed output opens, before its first chunk, with a copy of it.
+
+        The copy is fed as the consumer pulls, as above. Whoever gets it gets neither `on_end` nor
+        `on_error` for this run: the copy's end, or the exception that it raises, is the ending.
+        """
 
     def on_chunk(self, run: Run, chunk: Any) -> Awaitable[None] | None:
         """Called with each chunk of a streamed output, before the consumer has it."""

@@ -71,7 +71,9 @@ class Plan:
         "events",
         "handlers",
         "keeps_output",
+        "openings",
         "starts",
+        "stream_starts",
     )
 
     def __init__(self, handlers: Sequence[Handler]) -> None:
@@ -82,9 +84,10 @@ class Plan:
         self.errors = self._calls("on_error")
         self.chunks = self._calls("on_chunk")
         self.events = self._calls("on_event")
-        self.asynchronous = any(
-            is_async(call.method) for call in (*self.starts, *self.ends, *self.errors, *self.chunks)
-        )
+        self.openings = self._calls("on_end_with_stream_output")
+        self.stream_starts = tuple(reversed(self._calls("on_start_with_stream_input")))
+        waiting = (self.starts, self.ends, self.errors, self.chunks, self.openings, self.stream_starts)
+        self.asynchronous = any(is_async(call.method) for calls in waiting for call in calls)
         self.keeps_output = any(call.handler.wants_output for call in self.ends)
         self._narrowed: dict[frozenset[int], Plan] = {}
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Generator, Mapping
-from typing import Any, ParamSpec, TypeVar, cast, final
+from collections.abc import Callable, Generator
+from typing import Any, ParamSpec, TypeVar, cast
 
+from sideband.observe._lifecycle import begin
 from sideband.observe._observation import Observation
-from sideband.observe._streamed import ObservedAsyncGenerator, watch_generator
-from sideband.runs import Component, RunInfo
+from sideband.observe._signature import Signature
+from sideband.observe._streamed import ObservedAsyncGenerator, watch_generator, watch_returned
+from sideband.observe._tap import Tap, listen
+from sideband.runs import Component
 from sideband.scope._scope import current_run, listeners
 
-__all__ = ["component", "emit"]
+__all__ = ["component", "emit", "is_component", "transform"]
 
+F = TypeVar("F", bound=Callable[..., Any])
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -28,24 +32,39 @@ def emit(name: str, payload: Any = None) -> None:
         run.emit(name, payload)
 
 
+def transform(function: F) -> F:
+    """Say that the first argument of a function is a stream, where its annotation does not.
+
+    Goes under `component`; handlers that deal with streams then get a copy of that input.
+    """
+    function.__sideband_transform__ = True  # type: ignore[attr-defined] # a mark on a function
+    return function
+
+
 def component(
     kind: Component | str,
     *,
     name: str | None = None,
     type: str | None = None,  # noqa: A002
+    stream: bool = False,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Make every call of a function a run that handlers see.
 
     Works on functions, coroutine functions, generators, asynchronous generators, and methods, bound
-    ones too. A generator's run starts at its first pull; its chunks are the run's streamed output.
+    ones too. A generator's run starts at its first pull; its chunks are the run's streamed output. A
+    function that is a component already stays as it is, so that nothing is observed twice.
 
     The run's `input` is the only positional argument, or a mapping of all arguments by name, less
-    `self`.
+    `self`. A parameter annotated as an iterator, an iterable or a `Stream` makes it a stream (see also
+    `transform`): handlers that deal with streams get a copy, fed as the body pulls.
 
     Args:
         kind: what kind of component it is.
         name: the component's name; the function's own by default.
         type: the implementation; by default the class's name for a method, else empty.
+        stream: whether it is a coroutine function that returns a stream, as the official SDKs have
+            them. Its run starts when it is called and ends with the stream; if it returns no
+            asynchronous iterable, with that.
 
     Order: the handlers are told of the start before the body, and of the ending before the caller.
     Cancellation: ends the run as cancelled.
@@ -53,7 +72,7 @@ def component(
 
     Raises:
         ValueError: `kind` is no known kind.
-        TypeError: what is decorated is no function.
+        TypeError: what is decorated is no function, or with `stream=True` no coroutine function.
     """
     checked = Component(kind)
 
@@ -65,61 +84,22 @@ def component(
         if not inspect.isfunction(function) and not inspect.ismethod(function):
             msg = f"@component takes a function or method, got {function!r}"
             raise TypeError(msg)
-        return cast("Callable[P, R]", _wrap(function, _Signature(function, checked, name, type)))
+        if is_component(function):
+            return function
+        signature = Signature(function, checked, name, type)
+        made = _returning(function, signature) if stream else _wrap(function, signature)
+        made.__sideband_component__ = True  # type: ignore[attr-defined] # a mark on a function
+        return cast("Callable[P, R]", made)
 
     return decorate
 
 
-@final
-class _Signature:
-    """How to name and describe the calls of one function."""
-
-    __slots__ = ("_info", "_infos", "_names", "_skip", "_variadic")
-
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        kind: Component,
-        name: str | None,
-        type: str | None,  # noqa: A002
-    ) -> None:
-        parameters = list(inspect.signature(function).parameters.values())
-        positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-        self._skip = 1 if positional and positional[0] in ("self", "cls") else 0
-        self._names = positional[self._skip :]
-        self._variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "args")
-        if type is None and inspect.ismethod(function):
-            type = _owner(function.__self__).__name__  # noqa: A001 - as the parameter is named
-        self._info = RunInfo(kind, name or function.__name__, type or "")
-        self._infos: dict[str, RunInfo] | None = {} if self._skip and type is None else None
-
-    def info(self, args: tuple[Any, ...]) -> RunInfo:
-        """Return the identity of a call; a method's type is the class it is called on."""
-        if self._infos is None or not args:
-            return self._info
-        owner = _owner(args[0])
-        found = self._infos.get(owner.__name__)
-        if found is None:
-            found = RunInfo(self._info.component, self._info.name, owner.__name__)
-            self._infos[owner.__name__] = found
-        return found
-
-    def input(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """Return the only positional argument, or all arguments by name."""
-        own = args[self._skip :]
-        if len(own) == 1 and not kwargs:
-            return own[0]
-        named: dict[str, Any] = dict(zip(self._names, own, strict=False))
-        if len(own) > len(self._names):
-            named[self._variadic] = own[len(self._names) :]
-        return {**named, **kwargs}
+def is_component(function: object) -> bool:
+    """Tell whether calling a function makes a run by itself."""
+    return bool(getattr(function, "__sideband_component__", False))
 
 
-def _owner(thing: Any) -> type:
-    return thing if isinstance(thing, type) else type(thing)
-
-
-def _wrap(function: Callable[..., Any], signature: _Signature) -> Callable[..., Any]:
+def _wrap(function: Callable[..., Any], signature: Signature) -> Callable[..., Any]:
     if inspect.iscoroutinefunction(function):
         return _coroutine(function, signature)
     if inspect.isasyncgenfunction(function):
@@ -129,13 +109,16 @@ def _wrap(function: Callable[..., Any], signature: _Signature) -> Callable[..., 
     return _plain(function, signature)
 
 
-def _plain(function: Callable[..., Any], signature: _Signature) -> Callable[..., Any]:
+def _plain(function: Callable[..., Any], signature: Signature) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         found = listeners()
         if found is None:
             return function(*args, **kwargs)
         observation = Observation.of(signature.info(args), found, signature.input(args, kwargs))
+        if signature.streamed:
+            tapped, args, kwargs = signature.tapped(args, kwargs)
+            listen(observation.run, tapped, asynchronous=False)
         with observation:
             observation.run.output = output = function(*args, **kwargs)
         return output
@@ -143,13 +126,16 @@ def _plain(function: Callable[..., Any], signature: _Signature) -> Callable[...,
     return call
 
 
-def _coroutine(function: Callable[..., Any], signature: _Signature) -> Callable[..., Any]:
+def _coroutine(function: Callable[..., Any], signature: Signature) -> Callable[..., Any]:
     @functools.wraps(function)
     async def call(*args: Any, **kwargs: Any) -> Any:
         found = listeners()
         if found is None:
             return await function(*args, **kwargs)
         observation = Observation.of(signature.info(args), found, signature.input(args, kwargs))
+        if signature.streamed:
+            tapped, args, kwargs = signature.tapped(args, kwargs)
+            listen(observation.run, tapped, asynchronous=True)
         async with observation:
             observation.run.output = output = await function(*args, **kwargs)
         return output
@@ -157,24 +143,45 @@ def _coroutine(function: Callable[..., Any], signature: _Signature) -> Callable[
     return call
 
 
-def _generator(
-    function: Callable[..., Generator[Any, Any, Any]], signature: _Signature
-) -> Callable[..., Any]:
+def _generator(function: Callable[..., Generator[Any, Any, Any]], signature: Signature) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         found = listeners()
         if found is None:
             return (yield from function(*args, **kwargs))
-        info, value = signature.info(args), signature.input(args, kwargs)
-        return (yield from watch_generator(info, value, found, function(*args, **kwargs)))
+        info, value, tapped = signature.info(args), signature.input(args, kwargs), None
+        if signature.streamed:
+            tapped, args, kwargs = signature.tapped(args, kwargs)
+        return (yield from watch_generator(info, value, found, function(*args, **kwargs), tapped=tapped))
 
     return call
 
 
-def _async_generator(function: Callable[..., Any], signature: _Signature) -> Callable[..., Any]:
+def _async_generator(function: Callable[..., Any], signature: Signature) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        info, value = signature.info(args), signature.input(args, kwargs)
-        return ObservedAsyncGenerator(info, value, function(*args, **kwargs))
+        info, value, tapped = signature.info(args), signature.input(args, kwargs), None
+        if signature.streamed and listeners() is not None:
+            tapped, args, kwargs = signature.tapped(args, kwargs)
+        return ObservedAsyncGenerator(info, value, function(*args, **kwargs), tapped=tapped)
+
+    return call
+
+
+def _returning(function: Callable[..., Any], signature: Signature) -> Callable[..., Any]:
+    if not inspect.iscoroutinefunction(function):
+        msg = f"stream=True is for a coroutine function that returns a stream, got {function!r}"
+        raise TypeError(msg)
+
+    @functools.wraps(function)
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        found = listeners()
+        if found is None:
+            return await function(*args, **kwargs)
+        run = begin(signature.info(args), found, signature.input(args, kwargs))
+        tapped: Tap | None = None
+        if signature.streamed:
+            tapped, args, kwargs = signature.tapped(args, kwargs)
+        return await watch_returned(run, functools.partial(function, *args, **kwargs), tapped)
 
     return call

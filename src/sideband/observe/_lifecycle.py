@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextvars import Context, ContextVar, Token, copy_context
-from typing import Any, final
+from typing import Any, Protocol, final
 
 from sideband.handlers import Listeners, Plan
 from sideband.handlers._plan import Call, Pending, enter, fire, report, settle, skip_async
@@ -24,6 +24,7 @@ from sideband.scope._scope import get_current, get_current_scope, restore
 __all__ = [
     "ENDING_TIMEOUT",
     "Changed",
+    "Streams",
     "begin",
     "context_of",
     "end",
@@ -32,6 +33,7 @@ __all__ = [
     "plan_of",
     "skip",
     "start",
+    "starts_of",
     "wait_ending",
     "wait_start",
 ]
@@ -43,6 +45,51 @@ _GRACE = 0.1
 """Seconds that a handler that ran out of them has to react to its cancellation."""
 
 _MISSING: Any = object()
+
+
+class Readers(Protocol):
+    """The tasks in which a run's handlers read their copies."""
+
+    def pending(self) -> set[asyncio.Task[Any]]:
+        """Return the tasks that are not done."""
+        ...
+
+
+class Copies(Protocol):
+    """The copies of a run's input."""
+
+    def end(self) -> None:
+        """End them."""
+
+
+@final
+class Streams:
+    """What a run has only if handlers deal with its streams themselves."""
+
+    __slots__ = ("given", "inputs", "readers", "starts")
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self.starts: tuple[Call, ...] | None = None
+        """Whom to call at the start, in place of the plan's own."""
+        self.given: set[int] = set()
+        """The places of those who have a copy of the output, whose end is their ending."""
+        self.inputs: Copies | None = None
+        self.readers: Readers | None = None
+
+    @classmethod
+    def of(cls, run: Run) -> Streams:
+        """Return those of a run."""
+        if run._streams is None:
+            run._streams = cls()
+        streams: Streams = run._streams
+        return streams
+
+    def close(self, endings: tuple[Call, ...]) -> tuple[Call, ...]:
+        """End the copies of the input, and return who is to be told of the run's ending."""
+        if self.inputs is not None:
+            self.inputs.end()
+        return tuple(call for call in endings if call.place not in self.given)
 
 
 def begin(info: RunInfo, found: Listeners, value: Any) -> Run:
@@ -58,6 +105,12 @@ def plan_of(run: Run) -> Plan:
     return plan
 
 
+def starts_of(run: Run) -> tuple[Call, ...]:
+    """Return whom the run calls at its start, outermost first."""
+    streams: Streams | None = run._streams
+    return plan_of(run).starts if streams is None or streams.starts is None else streams.starts
+
+
 def start(run: Run) -> Pending | None:
     """Tell the start handlers; the run must be current in the calling context.
 
@@ -65,7 +118,7 @@ def start(run: Run) -> Pending | None:
         Abort: a handler stops the run before its body; the caller has to end it.
     """
     run._context = context = copy_context()
-    calls = plan_of(run).starts
+    calls = starts_of(run)
     return context.run(fire, calls, run, "on_start", run.input) if calls else None
 
 
@@ -92,6 +145,8 @@ def end_with_error(run: Run, error: BaseException) -> Pending | None:
 def _fire_ending(run: Run, calls: tuple[Call, ...], timing: str, payload: Any) -> Pending | None:
     if run._begun:  # a start was stopped half-way: the others never saw it
         calls = tuple(call for call in calls if call.place >= run._begun)
+    if run._streams is not None:
+        calls = run._streams.close(calls)
     pending: Pending | None = None
     try:
         if calls:
@@ -115,6 +170,8 @@ def outcome_of(error: BaseException) -> Outcome:
 
 def skip(run: Run, pending: Pending | None) -> None:
     """Drive a timing of a synchronous run: what would have to be awaited is skipped."""
+    if run.outcome is not None:
+        run._streams = None  # whoever reads copies does so without being waited for
     if pending is None:
         return
     try:
@@ -151,11 +208,16 @@ async def wait_start(run: Run, pending: Pending | None) -> None:
 
 
 async def wait_ending(run: Run, pending: Pending | None) -> None:
-    """Drive an ending of an asynchronous run: each awaitable in its turn, each once.
+    """Drive an ending of an asynchronous run: each awaitable in its turn, each once, then who follows its streams.
 
     Cancellation: does not reach the handlers; after it they have `ENDING_TIMEOUT` seconds together,
         then the asynchronous ones are cancelled, and the cancellation goes on.
     """
+    streams: Streams | None = run._streams
+    run._streams = None
+    readers = None if streams is None else streams.readers
+    if pending is None and readers is None:
+        return
     patience = _Patience()
     try:
         while pending is not None:
@@ -163,6 +225,8 @@ async def wait_ending(run: Run, pending: Pending | None) -> None:
             await patience.wait(task)
             stopped = _settle_ending(run, pending, task)
             pending = _go_on(run, pending._replace(stopped=pending.stopped or stopped))
+        if readers is not None:
+            await patience.wait_for_all(readers.pending())
     finally:
         _let_go(run)
     if patience.cancelled is not None:
@@ -205,6 +269,12 @@ class _Patience:
             else:
                 if task.cancelling():
                     return
+
+    async def wait_for_all(self, tasks: set[asyncio.Task[Any]]) -> None:
+        """Return when the tasks are done, within `ENDING_TIMEOUT`, cancelled or not."""
+        self._deadline = self._deadline or time.monotonic() + ENDING_TIMEOUT
+        for task in tasks:
+            await self.wait(task)
 
 
 def _task(awaitable: Any, context: Context) -> asyncio.Task[None]:

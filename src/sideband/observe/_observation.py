@@ -12,9 +12,9 @@ from sideband.observe._lifecycle import (
     begin,
     end,
     end_with_error,
-    plan_of,
     skip,
     start,
+    starts_of,
     wait_ending,
     wait_start,
 )
@@ -50,7 +50,7 @@ class Observation:
         self._token: Token[Run | None] = set_current(self.run)
 
     def _opened(self) -> None:
-        if plan_of(self.run).starts:
+        if starts_of(self.run):
             self._changed = Changed.since_start(self.run)
             if self._changed is not None:
                 self._changed.set()
@@ -111,11 +111,11 @@ class Observation:
         try:
             if error is None:
                 pending = end(run, Outcome.OK, run.output)
-                if pending is not None:
+                if pending is not None or run._streams is not None:
                     await wait_ending(run, pending)
             else:
                 pending = end_with_error(run, error)
-                if pending is not None:
+                if pending is not None or run._streams is not None:
                     await wait_ending(run, pending)
         finally:
             self._leave()

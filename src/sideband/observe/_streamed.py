@@ -1,175 +1,32 @@
-"""Runs whose output is a stream: one core without waiting, a driver for each kind of generator.
+"""The drivers of generators as runs.
 
 1. The run starts at the first pull. Until then nothing is made.
-2. Each step of the body has the run, and what its start handlers changed, set in the consumer's
-   context; between two steps the consumer sees neither.
-3. A chunk is told to the handlers before the consumer has it.
-4. The ending is told before the consumer learns of it: ok at exhaustion, error, cancelled, closed.
-5. A driver is a generator itself, so that Python's own rules for one that is running, closed or not
+2. A driver is a generator itself, so that Python's own rules for one that is running, closed or not
    yet started hold for it.
+3. A stream that is dropped half-read is ended on the spot by its finalizer.
 """
 
 from __future__ import annotations
 
 import functools
-import logging
 import sys
-import time
-import warnings
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextvars import Token, copy_context
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Generator
 from types import TracebackType
-from typing import Any, TypeVar, final
+from typing import Any, Generic, TypeVar, cast, final
 
 from sideband.handlers import Listeners
-from sideband.handlers._plan import Pending, again, fire
-from sideband.observe._lifecycle import (
-    Changed,
-    begin,
-    context_of,
-    end,
-    end_with_error,
-    plan_of,
-    skip,
-    start,
-    wait_ending,
-    wait_start,
-)
+from sideband.handlers._plan import Pending
+from sideband.observe._lifecycle import end, skip, wait_ending, wait_start
+from sideband.observe._stream_run import StreamedRun, join, warn_dropped
+from sideband.observe._tap import Tap, listen
 from sideband.runs import Outcome, Run, RunInfo
-from sideband.scope._scope import current, listeners, reset_current, restore, set_current
+from sideband.scope._scope import listeners
+from sideband.streams._sources import close_source
 
-__all__ = ["ObservedAsyncGenerator", "join", "watch_generator"]
+__all__ = ["ObservedAsyncGenerator", "ObservedStream", "join", "watch_generator", "watch_returned"]
 
 T = TypeVar("T")
 S = TypeVar("S")
-
-_logger = logging.getLogger("sideband")
-
-
-def join(chunks: list[Any]) -> Any:
-    """Put chunks together: text is joined, anything else stays a list."""
-    if chunks and all(isinstance(chunk, str) for chunk in chunks):
-        return "".join(chunks)
-    return chunks
-
-
-@final
-class StreamedRun:
-    """The core of a run with a streamed output."""
-
-    __slots__ = (
-        "_calls",
-        "_changed",
-        "_ended",
-        "_join",
-        "_kept",
-        "_run_in_context",
-        "_token",
-        "dropped",
-        "over",
-        "pulled",
-        "run",
-    )
-
-    def __init__(self, info: RunInfo, found: Listeners, value: Any, join: Callable[[list[Any]], Any]) -> None:
-        """Begin the run; it is started by `start` inside of the first step."""
-        self.run = begin(info, found, value)
-        self.run.streamed = True
-        plan = plan_of(self.run)
-        self._calls = plan.chunks
-        self._run_in_context: Callable[..., Any] = copy_context().run
-        self._join = join
-        self._kept: list[Any] | None = [] if plan.keeps_output else None
-        self._changed: Changed | None = None
-        self._token: Token[Run | None] | None = None
-        self.pulled = False
-        self.dropped = False
-        self.over = False
-        self._ended = False
-
-    def enter_step(self) -> None:
-        """Make the run current, and its handlers' variables visible, in the consumer's context."""
-        self._token = set_current(self.run)
-        if self._changed is not None:
-            self._changed.set()
-
-    def leave_step(self) -> None:
-        """Give the consumer's context back as it was; harmless where no step is going on."""
-        token = self._token
-        if token is not None:
-            self._token = None
-            if self._changed is not None:
-                self._changed.reset()
-            restore(current, token)
-
-    def start(self) -> Pending | None:
-        """Tell the start handlers; inside of the first step."""
-        self.pulled = True
-        pending = start(self.run)
-        self._run_in_context = context_of(self.run).run
-        return pending
-
-    def started(self) -> None:
-        """Show the body what the start handlers changed."""
-        if plan_of(self.run).starts:
-            self._changed = Changed.since_start(self.run)
-            if self._changed is not None:
-                self._changed.set()
-
-    def chunk(self, chunk: Any) -> Pending | None:
-        """Leave the step that gave a chunk, and tell the handlers of it.
-
-        Raises:
-            Abort: a handler stops the run; the driver closes the source and ends it.
-        """
-        # Written out, without the calls of `leave_step` and `enter`: this is felt at each chunk.
-        if self._changed is not None:
-            self._changed.reset()
-        reset_current(self._token)  # type: ignore[arg-type] # a step is going on
-        self._token = None
-        if self._ended:  # the stream was dropped while this step was on its way
-            return None
-        run = self.run
-        run.chunks = count = run.chunks + 1
-        if count == 1:
-            run.time_to_first_chunk = time.perf_counter() - run._t0
-        if self._kept is not None:
-            self._kept.append(chunk)
-        if not self._calls:
-            return None
-        pending: Pending | None
-        try:
-            pending = self._run_in_context(fire, self._calls, run, "on_chunk", chunk)
-        except RuntimeError as error:
-            again(error)
-            pending = copy_context().run(fire, self._calls, run, "on_chunk", chunk)
-        return pending
-
-    def end(self, outcome: Outcome) -> Pending | None:
-        """End the run with what its consumer had of it."""
-        output = None
-        if self._kept is not None and self.run.outcome is None:
-            output, self._kept = self._join(self._kept), None
-        self._ended = True
-        return end(self.run, outcome, output)
-
-    def fail(self, error: BaseException) -> Pending | None:
-        """End the run with an exception."""
-        self._kept = None
-        return end_with_error(self.run, error)
-
-    def release(self) -> None:
-        """Let go of the run, which is over.
-
-        The traceback of an error refers to the frames that drive a stream and to those that read it:
-        nothing in them may lead to the run, which leads to the error.
-        """
-        self.over = True
-        del self.run, self._run_in_context
-
-    def close_failed(self, failure: Exception) -> None:
-        """Log that a source could not be closed after its run had failed: the run's error goes first."""
-        _logger.error("the source of %r failed to close after its run had failed", self.run, exc_info=failure)
 
 
 def watch_generator(
@@ -178,23 +35,27 @@ def watch_generator(
     found: Listeners,
     source: Generator[T, S, Any],
     join: Callable[[list[Any]], Any] = join,
+    *,
+    tapped: Tap | None = None,
 ) -> Generator[T, S, Any]:
     """Drive a generator as one run; the delegation of PEP 380 with the handlers told on the way."""
-    streamed = StreamedRun(info, found, value, join)
+    streamed = StreamedRun.of(info, found, value, join)
     run = streamed.run
     send: Callable[[Any], T] = source.send
     step = send
     sent: Any = None
     try:
         streamed.enter_step()
+        listen(run, tapped, asynchronous=False)
         skip(run, streamed.start())
-        streamed.started()
+        skip(run, streamed.open(asynchronous=False))
+        streamed.show_changes()
         while True:
             try:
                 chunk = step(sent)
             except StopIteration as stop:
                 streamed.leave_step()
-                skip(run, streamed.end(Outcome.OK))
+                _end(streamed, lambda: streamed.end(Outcome.OK))
                 return stop.value
             pending = streamed.chunk(chunk)
             if pending is not None:
@@ -204,7 +65,7 @@ def watch_generator(
                 step = send
             except GeneratorExit:
                 _close(streamed, source)
-                skip(run, streamed.end(Outcome.CLOSED))
+                _end(streamed, lambda: streamed.end(Outcome.CLOSED))
                 raise
             except BaseException as error:  # noqa: BLE001 - thrown in by the consumer, for the source
                 step, sent = source.throw, error
@@ -212,16 +73,26 @@ def watch_generator(
     except BaseException as error:
         streamed.leave_step()
         if run.outcome is None:
-            try:
-                _close(streamed, source)
-            except Exception as failure:  # noqa: BLE001 - the first error is the one to raise
-                streamed.close_failed(failure)
-            finally:
-                skip(run, streamed.fail(error))
+            _fail(streamed, source, error)
         raise
     finally:
         streamed.release()
         del run, sent
+
+
+def _end(streamed: StreamedRun, ending: Callable[[], Pending | None]) -> None:
+    for inside in streamed.open_inside():
+        skip(inside.run, inside.end(Outcome.CLOSED))
+    skip(streamed.run, ending())
+
+
+def _fail(streamed: StreamedRun, source: Generator[Any, Any, Any], error: BaseException) -> None:
+    try:
+        _close(streamed, source)
+    except Exception as failure:  # noqa: BLE001 - the first error is the one to raise
+        streamed.close_failed(failure)
+    finally:
+        _end(streamed, lambda: streamed.fail(error))
 
 
 def _close(streamed: StreamedRun, source: Generator[Any, Any, Any]) -> None:
@@ -232,24 +103,27 @@ def _close(streamed: StreamedRun, source: Generator[Any, Any, Any]) -> None:
         streamed.leave_step()
 
 
-async def _watch(streamed: StreamedRun, source: AsyncGenerator[T, S]) -> AsyncGenerator[T, S]:
-    """Drive an asynchronous generator as one run; as `watch_generator`, with waiting."""
+async def _watch(
+    streamed: StreamedRun, source: AsyncIterator[T], tapped: Tap | None = None
+) -> AsyncGenerator[T, Any]:
+    """Drive an asynchronous iterator as one run; as `watch_generator`, with waiting."""
     run = streamed.run
-    asend = source.asend
-    step: Callable[[Any], Any] = functools.partial(_first_step, source)
+    asend, athrow = _steps(source)
+    step: Callable[[Any], Any] = functools.partial(_first_step, asend)
     sent: Any = None
     try:
         streamed.enter_step()
-        pending = streamed.start()
-        if pending is not None:
-            await wait_start(run, pending)
-        streamed.started()
+        if not streamed.started:
+            listen(run, tapped, asynchronous=True)
+            await wait_start(run, streamed.start())
+            await wait_start(run, streamed.open(asynchronous=True))
+            streamed.show_changes()
         while True:
             try:
                 chunk = await step(sent)
             except StopAsyncIteration:
                 streamed.leave_step()
-                await wait_ending(run, streamed.end(Outcome.OK))
+                await _aend(streamed, lambda: streamed.end(Outcome.OK))
                 return
             pending = streamed.chunk(chunk)
             if pending is not None:
@@ -261,55 +135,135 @@ async def _watch(streamed: StreamedRun, source: AsyncGenerator[T, S]) -> AsyncGe
                 if streamed.dropped:
                     warn_dropped(run)
                 await _aclose(streamed, source)
-                await wait_ending(run, streamed.end(Outcome.CLOSED))
+                await _aend(streamed, lambda: streamed.end(Outcome.CLOSED))
                 raise
             except BaseException as error:  # noqa: BLE001 - thrown in by the consumer, for the source
-                step, sent = source.athrow, error
+                step, sent = athrow, error
             streamed.enter_step()
     except BaseException as error:
         streamed.leave_step()
         if run.outcome is None:
-            await _fail(streamed, source, error)
+            await _afail(streamed, source, error)
         raise
     finally:
         streamed.release()
         del run, sent
 
 
-def _first_step(source: AsyncGenerator[T, S], sent: S) -> Awaitable[T]:
+def _steps(source: AsyncIterator[T]) -> tuple[Callable[[Any], Awaitable[T]], Callable[[Any], Awaitable[T]]]:
+    """Return how to send to a source and how to throw into it; what is no generator is only pulled."""
+    if isinstance(source, AsyncGenerator):
+        generator = cast("AsyncGenerator[T, Any]", source)
+        return generator.asend, generator.athrow
+
+    async def throw(error: BaseException) -> T:
+        raise error
+
+    return lambda _: source.__anext__(), throw
+
+
+def _first_step(asend: Callable[[Any], Awaitable[T]], sent: Any) -> Awaitable[T]:
     # A loop closes the generators that it knows when it shuts down, in any order: it is to know the
     # driver alone, which closes its source.
     hooks = sys.get_asyncgen_hooks()
     sys.set_asyncgen_hooks(None, None)
     try:
-        return source.asend(sent)
+        return asend(sent)
     finally:
         sys.set_asyncgen_hooks(*hooks)
 
 
-async def _fail(streamed: StreamedRun, source: AsyncGenerator[Any, Any], error: BaseException) -> None:
-    run = streamed.run
+async def _aend(streamed: StreamedRun, ending: Callable[[], Pending | None]) -> None:
+    for inside in streamed.open_inside():
+        await wait_ending(inside.run, inside.end(Outcome.CLOSED))
+    await wait_ending(streamed.run, ending())
+
+
+async def _afail(streamed: StreamedRun, source: AsyncIterator[Any], error: BaseException) -> None:
     if isinstance(error, GeneratorExit):  # what drives this is being closed itself and may not wait
-        skip(run, streamed.fail(error))
+        _end(streamed, lambda: streamed.fail(error))
         return
     try:
         await _aclose(streamed, source)
     except Exception as failure:  # noqa: BLE001 - the first error is the one to raise
         streamed.close_failed(failure)
     finally:
-        await wait_ending(run, streamed.fail(error))
+        await _aend(streamed, lambda: streamed.fail(error))
 
 
-async def _aclose(streamed: StreamedRun, source: AsyncGenerator[Any, Any]) -> None:
+async def _aclose(streamed: StreamedRun, source: AsyncIterator[Any]) -> None:
     streamed.enter_step()
     try:
-        await source.aclose()
+        await close_source(source)
     finally:
         streamed.leave_step()
 
 
+async def watch_returned(run: Run, body: Callable[[], Awaitable[Any]], tapped: Tap | None) -> Any:
+    """Drive a coroutine that returns a stream; return the stream, watched, or whatever else it returns."""
+    streamed = StreamedRun(run)
+    try:
+        streamed.enter_step()
+        listen(run, tapped, asynchronous=True)
+        await wait_start(run, streamed.start())
+        streamed.show_changes()
+        source = await body()
+        if isinstance(source, AsyncIterable):
+            await wait_start(run, streamed.open(asynchronous=True))
+            return ObservedStream[Any](streamed, source)
+        run.streamed, run.output = False, source
+        streamed.leave_step()
+        await wait_ending(run, end(run, Outcome.OK, source))
+    except BaseException as error:
+        streamed.leave_step()
+        ending = functools.partial(streamed.fail, error)
+        if isinstance(error, GeneratorExit):
+            _end(streamed, ending)
+        else:
+            await _aend(streamed, ending)
+        raise
+    else:
+        return source
+    finally:
+        streamed.leave_step()
+        del run, streamed
+
+
+class _Watched(Generic[T]):
+    """What a consumer holds of a stream that may be watched; its last drop ends the run."""
+
+    __slots__ = ("__weakref__", "_stream", "_streamed")
+
+    _stream: AsyncGenerator[T, Any] | None
+    _streamed: StreamedRun | None
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the stream."""
+        await self.aclose()
+
+    def aclose(self) -> Any:
+        """Close the stream; its run ends as closed unless it has ended."""
+        raise NotImplementedError
+
+    def __del__(self, _finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        """End the run of a stream that was dropped half-read."""
+        streamed = getattr(self, "_streamed", None)
+        if streamed is None or streamed.over or streamed.run.outcome is not None:
+            return
+        if not streamed.started or getattr(self._stream, "ag_running", False):
+            # Somebody awaits a step of it, without keeping the stream: Python closes it after that.
+            streamed.dropped = True
+            return
+        run = streamed.run
+        _end(streamed, lambda: streamed.end(Outcome.CLOSED))
+        if not _finalizing():
+            warn_dropped(run)
+
+
 @final
-class ObservedAsyncGenerator(AsyncGenerator[T, S]):
+class ObservedAsyncGenerator(_Watched[T], AsyncGenerator[T, S]):
     """An asynchronous generator that is watched if somebody listens at its first pull.
 
     Closing: `aclose` ends the run as closed. Dropped half-read, its finalizer ends the run on the
@@ -317,7 +271,7 @@ class ObservedAsyncGenerator(AsyncGenerator[T, S]):
     Threads: read it in one task at a time; not necessarily the one that made it.
     """
 
-    __slots__ = ("__weakref__", "_info", "_join", "_source", "_stream", "_streamed", "_value")
+    __slots__ = ("_info", "_join", "_source", "_tapped", "_value")
 
     def __init__(
         self,
@@ -325,15 +279,18 @@ class ObservedAsyncGenerator(AsyncGenerator[T, S]):
         value: Any,
         source: AsyncGenerator[T, S],
         join: Callable[[list[Any]], Any] = join,
+        *,
+        tapped: Tap | None = None,
     ) -> None:
         """Wrap a generator that has not been pulled."""
         self._info = info
         self._value = value
         self._source = source
         self._join = join
+        self._tapped = tapped
         # What is pulled: undecided before the first pull, then the bare generator or the one that drives it.
-        self._stream: AsyncGenerator[T, S] | None = None
-        self._streamed: StreamedRun | None = None
+        self._stream = None
+        self._streamed = None
 
     def __aiter__(self) -> AsyncGenerator[T, S]:
         """Return the bare generator where nobody listens: it is about to be pulled, and costs nothing more."""
@@ -346,8 +303,8 @@ class ObservedAsyncGenerator(AsyncGenerator[T, S]):
         if found is None:
             self._stream = self._source
         else:
-            self._streamed = StreamedRun(self._info, found, self._value, self._join)
-            self._stream = _watch(self._streamed, self._source)
+            self._streamed = StreamedRun.of(self._info, found, self._value, self._join)
+            self._stream = _watch(self._streamed, self._source, self._tapped)
         return self._stream
 
     def __anext__(self) -> Any:
@@ -377,27 +334,57 @@ class ObservedAsyncGenerator(AsyncGenerator[T, S]):
         """Return the stream; leaving the block closes it."""
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close the stream."""
-        await self.aclose()
 
-    def __del__(self, _finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
-        """End the run of a stream that was dropped half-read."""
-        streamed = getattr(self, "_streamed", None)
-        if streamed is None or streamed.over or streamed.run.outcome is not None:
+@final
+class ObservedStream(_Watched[T], AsyncIterator[T]):
+    """A stream that a coroutine has returned, as the official SDKs do; its run started with the call.
+
+    Whatever else the stream has (`response`, `headers`, …) can be reached through it.
+
+    Closing: as for generators; unread, too, since the run has started.
+    """
+
+    __slots__ = ("_pulled", "_source")
+
+    def __init__(self, streamed: StreamedRun, source: Any) -> None:
+        """Take over what the coroutine of a run that has started returned."""
+        self._streamed = streamed
+        self._source = source
+        self._pulled = False
+        self._stream = _watch(streamed, source if hasattr(source, "__anext__") else aiter(source))
+
+    def __anext__(self) -> Any:
+        """Return the next chunk, after the handlers have been told."""
+        self._pulled = True
+        stream: Any = self._stream
+        return stream.__anext__()
+
+    async def aclose(self) -> None:
+        """Close the stream; its run ends as closed unless it has ended."""
+        streamed = self._streamed
+        if self._pulled or streamed is None or streamed.over or self._stream is None:
+            if self._stream is not None:
+                await self._stream.aclose()
             return
-        if not streamed.pulled or getattr(self._stream, "ag_running", False):
-            # Somebody awaits a step of it, without keeping the stream: Python closes it after that.
-            streamed.dropped = True
-            return
-        skip(streamed.run, streamed.end(Outcome.CLOSED))
-        if not _finalizing():
-            warn_dropped(streamed.run)
+        self._pulled = True
+        try:
+            await _aclose(streamed, self._source)
+        except BaseException as error:
+            await _aend(streamed, functools.partial(streamed.fail, error))
+            raise
+        else:
+            await _aend(streamed, lambda: streamed.end(Outcome.CLOSED))
+        finally:
+            await self._stream.aclose()
 
+    close = aclose
 
-def warn_dropped(run: Run) -> None:
-    """Tell the author of a program that it leaves a stream to the garbage collector."""
-    message = f"the stream of {run!r} was dropped half-read; use `async with` or `contextlib.aclosing`"
-    warnings.warn(message, ResourceWarning, stacklevel=3)
+    async def __aenter__(self) -> ObservedStream[T]:
+        """Return the stream; leaving the block closes it."""
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        """Give whatever else the stream has."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._source, name)

@@ -91,6 +91,8 @@ class Run:
     _remote: tuple[str, str] | None = None
     _context: Context | None = None
     _changed: list[tuple[Any, Any]] | None = None
+    _streams: Any = None
+    _open_streams: dict[int, Any] | None = None
     _begun: int = 0
     _failed: set[int] | None = None
 

@@ -1,0 +1,236 @@
+"""The core of a run with a streamed output, without waiting; its drivers are in `_streamed` and `_returned`.
+
+1. Each step of the body has the run, and what its start handlers changed, set in the consumer's
+   context; between two steps the consumer sees neither.
+2. When the stream opens, handlers that deal with streams get copies, fed chunk by chunk.
+3. A chunk is told to the handlers before the consumer has it.
+4. The ending is told before the consumer learns of it, and before it that of the streams that are
+   still open in the run.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextvars import Token, copy_context
+from typing import Any, final
+
+from sideband.handlers import Listeners
+from sideband.handlers._plan import Pending, again, enter, fire
+from sideband.observe._feed import Feed, follow
+from sideband.observe._lifecycle import (
+    Changed,
+    Streams,
+    begin,
+    context_of,
+    end,
+    end_with_error,
+    plan_of,
+    start,
+    starts_of,
+)
+from sideband.runs import Outcome, Run, RunInfo
+from sideband.scope._scope import current, reset_current, restore, set_current
+from sideband.streams import join as accumulate
+
+__all__ = ["StreamedRun", "join", "warn_dropped"]
+
+_logger = logging.getLogger("sideband")
+
+
+def join(chunks: list[Any]) -> Any:
+    """Put chunks together as `sideband.streams.join` does; a list of them where an accumulator fails."""
+    try:
+        return accumulate(chunks)
+    except Exception:
+        _logger.exception("an accumulator failed; the output of a stream is the list of its chunks")
+        return chunks
+
+
+def warn_dropped(run: Run) -> None:
+    """Tell the author of a program that it leaves a stream to the garbage collector."""
+    message = f"the stream of {run!r} was dropped half-read; use `async with` or `contextlib.aclosing`"
+    warnings.warn(message, ResourceWarning, stacklevel=3)
+
+
+@final
+class StreamedRun:
+    """The core of a run with a streamed output."""
+
+    __slots__ = (
+        "_around",
+        "_calls",
+        "_changed",
+        "_ended",
+        "_feed",
+        "_join",
+        "_kept",
+        "_run_in_context",
+        "_token",
+        "dropped",
+        "over",
+        "run",
+        "started",
+    )
+
+    def __init__(self, run: Run, join: Callable[[list[Any]], Any] = join) -> None:
+        """Take a run that was begun; `start` starts it inside of the first step."""
+        run.streamed = True
+        self.run = run
+        self._calls = plan_of(run).chunks
+        self._run_in_context: Callable[..., Any] = copy_context().run
+        self._join = join
+        self._kept: list[Any] | None = None
+        self._feed: Feed[Any] | None = None
+        self._changed: Changed | None = None
+        self._around: Run | None = None
+        self._token: Token[Run | None] | None = None
+        self._ended = False
+        self.started = False
+        self.dropped = False
+        self.over = False
+
+    @classmethod
+    def of(cls, info: RunInfo, found: Listeners, value: Any, join: Callable[[list[Any]], Any]) -> StreamedRun:
+        """Make it for a component that is about to be executed."""
+        return cls(begin(info, found, value), join)
+
+    def enter_step(self) -> None:
+        """Make the run current, and its handlers' variables visible, in the consumer's context."""
+        self._token = set_current(self.run)
+        if self._changed is not None:
+            self._changed.set()
+
+    def leave_step(self) -> None:
+        """Give the consumer's context back as it was; harmless where no step is going on."""
+        token = self._token
+        if token is not None:
+            self._token = None
+            if self._changed is not None:
+                self._changed.reset()
+            restore(current, token)
+
+    def start(self) -> Pending | None:
+        """Tell the start handlers; inside of the first step."""
+        self.started = True
+        self._join_stream_around()
+        pending = start(self.run)
+        self._run_in_context = context_of(self.run).run
+        return pending
+
+    def show_changes(self) -> None:
+        """Show the body what the start handlers changed."""
+        if starts_of(self.run):
+            self._changed = Changed.since_start(self.run)
+            if self._changed is not None:
+                self._changed.set()
+
+    def open(self, *, asynchronous: bool) -> Pending | None:
+        """Tell those who deal with streams that the output opens, each with a copy of its own.
+
+        Raises:
+            Abort: a handler stops the run.
+        """
+        run, plan = self.run, plan_of(self.run)
+        pending: Pending | None = None
+        given: set[int] = set()
+        if plan.openings:
+            feed: Feed[Any] = Feed("on_end_with_stream_output", follow(run) if asynchronous else None)
+            self._feed = feed
+            given = Streams.of(run).given = feed.given
+            calls = tuple(map(feed.giving, plan.openings))
+            pending = enter(context_of(run), fire, calls, run, "on_end_with_stream_output", None)
+        if plan.keeps_output and any(
+            call.handler.wants_output and call.place not in given for call in plan.ends
+        ):
+            self._kept = []
+        return pending
+
+    def chunk(self, chunk: Any) -> Pending | None:
+        """Leave the step that gave a chunk, and tell the handlers of it.
+
+        Raises:
+            Abort: a handler stops the run; the driver closes the source and ends it.
+        """
+        # Written out, without the calls of `leave_step` and `enter`: this is felt at each chunk.
+        if self._changed is not None:
+            self._changed.reset()
+        reset_current(self._token)  # type: ignore[arg-type] # a step is going on
+        self._token = None
+        if self._ended:  # the stream was dropped while this step was on its way
+            return None
+        run = self.run
+        run.chunks = count = run.chunks + 1
+        if count == 1:
+            run.time_to_first_chunk = time.perf_counter() - run._t0
+        if self._kept is not None:
+            self._kept.append(chunk)
+        if self._feed is not None:
+            self._feed.publish(chunk)
+        if not self._calls:
+            return None
+        pending: Pending | None
+        try:
+            pending = self._run_in_context(fire, self._calls, run, "on_chunk", chunk)
+        except RuntimeError as error:
+            again(error)
+            pending = copy_context().run(fire, self._calls, run, "on_chunk", chunk)
+        return pending
+
+    def end(self, outcome: Outcome) -> Pending | None:
+        """End the run with what its consumer had of it."""
+        output = None
+        if self._kept is not None and not self._ended:
+            output, self._kept = self._join(self._kept), None
+        self._end_copies(None)
+        return end(self.run, outcome, output)
+
+    def fail(self, error: BaseException) -> Pending | None:
+        """End the run with an exception."""
+        self._kept = None
+        self._end_copies(error)
+        return end_with_error(self.run, error)
+
+    def _end_copies(self, error: BaseException | None) -> None:
+        self._ended = True
+        if self._feed is not None:
+            if error is not None and self.run.outcome is None:
+                self.run.error = error  # so that a handler that lets it through is not taken for failing
+            self._feed.end(error)
+            self._feed = None
+        if self._around is not None and self._around._open_streams is not None:
+            self._around._open_streams.pop(id(self), None)
+        self._around = None
+
+    def _join_stream_around(self) -> None:
+        around = self.run.parent
+        while around is not None and not around.streamed:
+            around = around.parent
+        if around is not None and around.outcome is None:
+            self._around = around
+            if around._open_streams is None:
+                around._open_streams = {}
+            around._open_streams[id(self)] = self
+
+    def open_inside(self) -> Iterator[StreamedRun]:
+        """Take the streams that are still open in the run, innermost first: they end before it."""
+        inside = self.run._open_streams
+        while inside:
+            stream: StreamedRun = inside.popitem()[1]
+            yield from stream.open_inside()
+            yield stream
+
+    def release(self) -> None:
+        """Let go of the run, which is over.
+
+        The traceback of an error refers to the frames that drive a stream and to those that read it:
+        nothing in them may lead to the run, which leads to the error.
+        """
+        self.over = True
+        del self.run, self._run_in_context
+
+    def close_failed(self, failure: Exception) -> None:
+        """Log that a source could not be closed after its run had failed: the run's error goes first."""
+        _logger.error("the source of %r failed to close after its run had failed", self.run, exc_info=failure)
