@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -96,11 +97,16 @@ async def turns(count: int = 10) -> None:
         await asyncio.sleep(0)
 
 
+async def rest(seconds: float) -> None:
+    """Let virtual time pass."""
+    await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=seconds)
+
+
 async def until(condition: Callable[[], Any]) -> None:
     """Let other tasks and threads run until a condition holds."""
-    deadline = asyncio.get_running_loop().time() + PATIENCE
+    deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert asyncio.get_running_loop().time() < deadline, "the condition never held"
+        assert time.monotonic() < deadline, "the condition never held"
         await asyncio.sleep(0)
 
 

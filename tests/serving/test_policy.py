@@ -84,6 +84,12 @@ class Policy(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.now += seconds
 
+    @rule(size=st.integers(1, 2), seconds=st.sampled_from([0.1, 0.3, 0.5]))
+    def trickle(self, size: int, seconds: float) -> None:
+        self.add(size, 1)
+        self.wait(seconds)
+        self.cut(1, False)
+
     @rule(free=st.integers(0, 4), flush=st.booleans())
     def cut(self, free: int, flush: bool) -> None:
         due = self.queue.due()

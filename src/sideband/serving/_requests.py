@@ -207,7 +207,7 @@ class ThreadRequest(Request):
         Raises:
             WrongThreadError: it is the thread of the engine's loop, which would wait for itself.
         """
-        if engine.thread == threading.get_ident():
+        if engine.thread == threading.get_ident() and not engine.loop.is_closed():
             raise WrongThreadError(
                 name,
                 "a synchronous call on the thread of its own event loop would wait for itself; "
