@@ -233,7 +233,7 @@ def texts(options: argparse.Namespace) -> list[Row]:
             return asyncio.run(program())
 
         variants = {"whole list": whole, "dispatch, thread": served}
-        variants["dispatch, inline"] = lambda: served(executor="inline")  # noqa: B023 - called in this turn
+        variants["dispatch, inline"] = lambda: served(executor="inline")
         seen = interleave(variants, options.repetitions)
         for variant, times in seen.items():
             ratios = [base / own for base, own in zip(seen["whole list"], times, strict=True)]

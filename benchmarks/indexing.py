@@ -65,11 +65,15 @@ def seconds(work: Callable[[], None]) -> float:
 
 def main() -> None:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", choices=EMBEDDERS, default="minilm")
     parser.add_argument("--every", type=int, default=1, help="take each Nth module of the standard library")
     parser.add_argument("--reps", type=int, default=3, help="repetitions of every case")
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="fixed batch sizes of the direct calls")
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=SIZES, help="fixed batch sizes of the direct calls"
+    )
     args = parser.parse_args()
     embedder = load(args.model)
     whole = stdlib_corpus()
@@ -80,7 +84,8 @@ def main() -> None:
     best: dict[str, float] = {}
     for _ in range(args.reps):
         cases: dict[str, Callable[[], None]] = {
-            f"direct, batches of {size}": lambda size=size: direct(embedder, texts, size) for size in args.sizes
+            f"direct, batches of {size}": lambda size=size: direct(embedder, texts, size)
+            for size in args.sizes
         }
         cases["end to end"] = lambda: end_to_end(embedder, corpus)
         for name, work in cases.items():

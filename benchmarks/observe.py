@@ -31,7 +31,7 @@ class Calls(Handler):
     def __init__(self) -> None:
         self.seen = 0
 
-    def on_start(self, run: Run, input: object) -> None:  # noqa: A002
+    def on_start(self, run: Run, input: object) -> None:
         self.seen += 1
 
     def on_end(self, run: Run, output: object) -> None:
@@ -128,7 +128,9 @@ def check(runner: asyncio.Runner, case: Case) -> None:
 
 def main() -> None:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--calls", type=int, default=5000, help="units of one sample")
     parser.add_argument("--repetitions", type=int, default=31, help="samples of each case")
     parser.add_argument("--seed", type=int, default=7, help="of the order of the samples")
@@ -151,7 +153,9 @@ def main() -> None:
 def report(found: list[Case]) -> None:
     """Print the least CPU time of each case, and what it is over its bare path."""
     least = {case.name: min(case.times) for case in found}
-    print(f"Python {platform.python_version()}, microseconds of CPU time a unit, the least of {len(found[0].times)}\n")
+    print(
+        f"Python {platform.python_version()}, microseconds of CPU time a unit, the least of {len(found[0].times)}\n"
+    )
     print(f"{'case':<28} {'least':>8} {'over bare':>10} {'limit':>7}")
     for case in found:
         over = f"{least[case.name] - least[case.base]:10.2f}" if case.base else " " * 10

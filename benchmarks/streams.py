@@ -146,7 +146,7 @@ def main() -> None:
     options = parser.parse_args()
     factory = None
     if options.uvloop:
-        import uvloop  # noqa: PLC0415 - asked for
+        import uvloop
 
         factory = uvloop.new_event_loop
     n = options.chunks

@@ -8,7 +8,15 @@ from sideband.errors import Abort, SidebandError
 from sideband.handlers import Handler, HandlerLike, compose, handler, only
 from sideband.observe import component, emit, observe
 from sideband.runs import Component, Ending, Outcome, Run, RunLink
-from sideband.scope import Registration, add_global_handler, callbacks, current_run, detached, metadata, propagate
+from sideband.scope import (
+    Registration,
+    add_global_handler,
+    callbacks,
+    current_run,
+    detached,
+    metadata,
+    propagate,
+)
 
 __all__ = [
     "Abort",
