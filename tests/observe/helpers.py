@@ -104,3 +104,46 @@ def errors(caplog: Any) -> list[str]:
     """Return the messages that Sideband logged as errors."""
     records = [record for record in caplog.records if record.name == "sideband"]
     return [record.getMessage() for record in records if record.levelno >= logging.ERROR]
+
+
+class Five(Handler):
+    """Written for the five timings, reading its copies in tasks."""
+
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+
+    def on_start(self, run: Run, input: Any) -> None:  # noqa: A002
+        self.calls.append("start")
+
+    def on_end(self, run: Run, output: Any) -> None:
+        self.calls.append(("end", output))
+
+    def on_error(self, run: Run, error: BaseException) -> None:
+        self.calls.append(("error", error))
+
+    async def on_start_with_stream_input(self, run: Run, stream: Any) -> None:
+        await self.read("in", stream)
+
+    async def on_end_with_stream_output(self, run: Run, stream: Any) -> None:
+        await self.read("out", stream)
+
+    async def read(self, what: str, stream: Any) -> None:
+        try:
+            self.calls.append((what, [chunk async for chunk in stream]))
+        except Exception as error:
+            self.calls.append((what, error))
+            raise
+
+
+class Keep(Handler):
+    """Keeps its copies for later, on any sort of run."""
+
+    def __init__(self) -> None:
+        self.inputs: list[Any] = []
+        self.outputs: list[Any] = []
+
+    def on_start_with_stream_input(self, run: Run, stream: Any) -> None:
+        self.inputs.append(stream)
+
+    def on_end_with_stream_output(self, run: Run, stream: Any) -> None:
+        self.outputs.append(stream)
