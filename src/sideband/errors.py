@@ -199,7 +199,7 @@ class UnknownHookError(ServingError, ValueError):
     def __init__(self, serving: str, hook: str, declared: Iterable[str]) -> None:
         """List the names that there are."""
         self.hook = hook
-        self.declared = tuple(declared)
+        self.declared: tuple[str, ...] = tuple(declared)
         names = ", ".join(map(repr, self.declared)) or "none"
         super().__init__(serving, f"hook {hook!r} is not declared; declared are: {names}")
 

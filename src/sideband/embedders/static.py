@@ -46,11 +46,11 @@ class WordLlama(LocalEmbedder):
         if max_tokens < 1:
             msg = f"max_tokens must be 1 or more, got {max_tokens!r}"
             raise ValueError(msg)
-        self.name = identity("wordllama-l2-supercat-256", "wordllama", _EXTRA)
-        self.max_tokens = max_tokens
+        self.name: str = identity("wordllama-l2-supercat-256", "wordllama", _EXTRA)
+        self.max_tokens: int = max_tokens
         weights = load_file(model_file("wordllama", _WEIGHTS, _EXTRA))
         self._table = weights["embedding.weight"].astype(np.float32)
-        self.dimensions = self._table.shape[1]
+        self.dimensions: int = self._table.shape[1]
         self._tokenizer = Tokenizer.from_file(str(model_file("wordllama", _TOKENIZER, _EXTRA)))
 
     def _tokenize(self, texts: list[str]) -> list[list[int]]:

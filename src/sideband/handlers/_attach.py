@@ -45,7 +45,7 @@ class Bundle:
 
     def __init__(self, found: Iterable[Entry]) -> None:
         """Hold the entries, innermost first."""
-        self.entries = tuple(found)
+        self.entries: tuple[Entry, ...] = tuple(found)
 
     def __repr__(self) -> str:
         """Show the handlers."""

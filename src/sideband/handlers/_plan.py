@@ -78,17 +78,17 @@ class Plan:
 
     def __init__(self, handlers: Sequence[Handler]) -> None:
         """Index the handlers, innermost first, each of which stands there once."""
-        self.handlers = tuple(handlers)
-        self.starts = tuple(reversed(self._calls("on_start")))
-        self.ends = self._calls("on_end")
-        self.errors = self._calls("on_error")
-        self.chunks = self._calls("on_chunk")
-        self.events = self._calls("on_event")
-        self.openings = self._calls("on_end_with_stream_output")
-        self.stream_starts = tuple(reversed(self._calls("on_start_with_stream_input")))
+        self.handlers: tuple[Handler, ...] = tuple(handlers)
+        self.starts: tuple[Call, ...] = tuple(reversed(self._calls("on_start")))
+        self.ends: tuple[Call, ...] = self._calls("on_end")
+        self.errors: tuple[Call, ...] = self._calls("on_error")
+        self.chunks: tuple[Call, ...] = self._calls("on_chunk")
+        self.events: tuple[Call, ...] = self._calls("on_event")
+        self.openings: tuple[Call, ...] = self._calls("on_end_with_stream_output")
+        self.stream_starts: tuple[Call, ...] = tuple(reversed(self._calls("on_start_with_stream_input")))
         waiting = (self.starts, self.ends, self.errors, self.chunks, self.openings, self.stream_starts)
-        self.asynchronous = any(is_async(call.method) for calls in waiting for call in calls)
-        self.keeps_output = any(call.handler.wants_output for call in self.ends)
+        self.asynchronous: bool = any(is_async(call.method) for calls in waiting for call in calls)
+        self.keeps_output: bool = any(call.handler.wants_output for call in self.ends)
         self._narrowed: dict[frozenset[int], Plan] = {}
 
     def _calls(self, timing: str) -> tuple[Call, ...]:

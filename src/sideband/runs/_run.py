@@ -110,7 +110,7 @@ class Run:
         self.parent = parent
         self.metadata = metadata
         self.input = value
-        self.started_at = time.time()
+        self.started_at: float = time.time()
         self._t0 = time.perf_counter()
 
     @property

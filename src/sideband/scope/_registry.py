@@ -48,7 +48,7 @@ class Registration:
 
     def __init__(self, handler: HandlerLike) -> None:
         """Check the handler without registering it yet."""
-        self.entries = entries(handler)
+        self.entries: tuple[Entry, ...] = entries(handler)
 
     def remove(self) -> None:
         """Take the handler out, from any thread; doing so twice is harmless.

@@ -30,8 +30,8 @@ class Send(Generic[T, W]):
 
     def __init__(self, chunk: T) -> None:
         """Stand in line with one chunk; the driver sets `waiter`."""
-        self.chunk = chunk
-        self.refused = False
+        self.chunk: T = chunk
+        self.refused: bool = False
         self.waiter: W | None = None
 
 
@@ -56,12 +56,12 @@ class Channel(Generic[T, W]):
         self._wake = wake
         self._traceback: TracebackType | None = None
         self.buffer: deque[T] = deque()
-        self.capacity = capacity
-        self.ended = False
+        self.capacity: int = capacity
+        self.ended: bool = False
         self.error: BaseException | None = None
         self.line: deque[Send[T, W]] = deque()
         self.reader: W | None = None
-        self.reader_closed = False
+        self.reader_closed: bool = False
 
     def offer(self, chunk: T) -> Send[T, W] | None:
         """Accept a chunk, or return its place in line.

@@ -163,8 +163,8 @@ class CopySource(AsyncIterator[T]):
 
     def __init__(self, shared: Shared[T], cursor: Cursor[T, asyncio.Future[None]]) -> None:
         """Stand at a place."""
-        self.cursor = cursor
-        self.shared = shared
+        self.cursor: Cursor[T, asyncio.Future[None]] = cursor
+        self.shared: Shared[T] = shared
 
     async def __anext__(self) -> T:
         """Return the next chunk held, or wait until the source's task has pulled one."""

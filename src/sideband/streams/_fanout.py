@@ -48,13 +48,13 @@ class Cursor(Generic[T, W]):
 
     def __init__(self, max_lag: int, overflow: Overflow) -> None:
         """Start empty; the driver sets `waiter` while its reader waits."""
-        self.blocks = overflow == "block"
-        self.keeps_oldest = overflow == "drop_newest"
+        self.blocks: bool = overflow == "block"
+        self.keeps_oldest: bool = overflow == "drop_newest"
         self.buffer: deque[T] = deque()
-        self.dropped = 0
-        self.max_lag = max_lag
-        self.open = True
-        self.told = False
+        self.dropped: int = 0
+        self.max_lag: int = max_lag
+        self.open: bool = True
+        self.told: bool = False
         self.waiter: W | None = None
 
     def push(self, chunk: T) -> None:
@@ -79,7 +79,7 @@ class Fanout(Generic[T, W]):
         self._traceback: TracebackType | None = None
         self._wake = wake
         self.cursors: tuple[Cursor[T, W], ...] = ()
-        self.ended = False
+        self.ended: bool = False
         self.error: BaseException | None = None
 
     def attach(self, max_lag: int, overflow: Overflow, backlog: Iterable[T] = ()) -> Cursor[T, W]:

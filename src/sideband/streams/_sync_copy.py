@@ -79,7 +79,7 @@ class _Shared(Generic[T]):
         self._begun = False
         self._context = copy_context()
         self.fanout: Fanout[T, threading.Lock] = Fanout(wake_thread)
-        self.guard = Guard()
+        self.guard: Guard = Guard()
         self.pull: Callable[[], T]
         self.puller: int | None = None
         self.source: Any = None
@@ -141,8 +141,8 @@ class _CopySource(Iterator[T]):
 
     def __init__(self, shared: _Shared[T], cursor: Cursor[T, threading.Lock]) -> None:
         """Stand at a place."""
-        self.cursor = cursor
-        self.shared = shared
+        self.cursor: Cursor[T, threading.Lock] = cursor
+        self.shared: _Shared[T] = shared
 
     def __next__(self) -> T:
         """Return the next chunk held; else pull one, or wait for the thread that does."""

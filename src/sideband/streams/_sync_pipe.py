@@ -31,7 +31,7 @@ class SyncLink(Iterator[T]):
     def __init__(self, capacity: int) -> None:
         """Start open at both ends."""
         self.channel: Channel[T, threading.Lock] = Channel(capacity, wake_thread)
-        self.guard = Guard()
+        self.guard: Guard = Guard()
 
     def send(self, chunk: T) -> None:
         """Have a chunk accepted, waiting while there is no room."""

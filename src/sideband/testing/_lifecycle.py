@@ -31,7 +31,7 @@ class LifecycleError(AssertionError):
 
     def __init__(self, found: list[str], recorder: Recorder) -> None:
         """List what is wrong, and all that was seen."""
-        self.violations = tuple(found)
+        self.violations: tuple[str, ...] = tuple(found)
         problems = "\n".join(f"- {violation}" for violation in found)
         super().__init__(f"{len(found)} violations:\n{problems}\nSeen were:\n{recorder.tree()}")
 
