@@ -6,7 +6,7 @@ of their own. Importing this package loads the standard library alone.
 
 from sideband.errors import Abort, SidebandError
 from sideband.handlers import Handler, HandlerLike, compose, handler, only
-from sideband.observe import component, emit, observe
+from sideband.observe import component, emit, is_component, observe, transform
 from sideband.runs import Component, Ending, Outcome, Run, RunLink
 from sideband.scope import (
     Registration,
@@ -37,10 +37,12 @@ __all__ = [
     "detached",
     "emit",
     "handler",
+    "is_component",
     "metadata",
     "observe",
     "only",
     "propagate",
+    "transform",
 ]
 
 __version__ = "0.1.0"

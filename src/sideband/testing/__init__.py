@@ -1,6 +1,16 @@
-"""What tests of handlers and components stand on. May import every layer below; no layer imports it."""
+"""What tests of handlers, components and streams stand on. May import every layer below; no layer imports it."""
 
+from sideband.testing._check_stream import StreamFactory, check_stream, check_stream_sync
 from sideband.testing._lifecycle import LifecycleError, check_lifecycle, violations
 from sideband.testing._recorder import Record, Recorder
 
-__all__ = ["LifecycleError", "Record", "Recorder", "check_lifecycle", "violations"]
+__all__ = [
+    "LifecycleError",
+    "Record",
+    "Recorder",
+    "StreamFactory",
+    "check_lifecycle",
+    "check_stream",
+    "check_stream_sync",
+    "violations",
+]
