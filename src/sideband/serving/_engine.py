@@ -7,6 +7,7 @@ on the engine's loop; nothing happens on it while nothing waits.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
 import time
 from asyncio import Future
@@ -91,7 +92,9 @@ class Engine:
         future: asyncio.Future[Any] = self.loop.create_future()
 
         def settle(result: Any, error: BaseException | None) -> None:
-            if future.done():
+            if future.done():  # the start was cancelled
+                if result is not None:
+                    _drop(result[1])
                 return
             if error is None:
                 future.set_result(result)
@@ -320,6 +323,11 @@ class Engine:
             self._idle.set()
         if self._inline and isinstance(error, KeyboardInterrupt | SystemExit):
             raise error  # it is the loop's as much as the callers'
+
+
+def _drop(awaitable: Awaitable[Any] | None) -> None:
+    if inspect.iscoroutine(awaitable):
+        awaitable.close()
 
 
 async def _wait(awaitable: Awaitable[Any]) -> None:
