@@ -79,3 +79,13 @@ def test_a_bundle_shows_its_handlers() -> None:
     recorder = Recorder()
 
     assert repr(compose(recorder, only(recorder, name="x"))) == f"Bundle({recorder!r}, {recorder!r})"
+
+
+@pytest.mark.parametrize(("policy", "value"), [("max_lag", 0), ("max_lag", None), ("overflow", "block")])
+def test_a_bound_that_cannot_be_kept_is_refused(policy: str, value: object) -> None:
+    """A copy of nothing, and one without a bound, are refused when the handler is attached, with the value."""
+    handler = Handler()
+    setattr(handler, policy, value)
+
+    with pytest.raises(HandlerRefusedError, match=f"its {policy}.* got {value!r}"):
+        compose(handler)

@@ -27,8 +27,8 @@ from sideband.embedders import Embedder, ModelChangedError, load
 __all__ = ["IndexOptions", "default_batch_size", "run_index"]
 
 _DEFAULT_MODEL = "minilm"
-_BATCH_SIZES = {"all-MiniLM-L6-v2-int8": 32}
-"""MiniLM gains nothing from more, and in smaller batches progress is seen sooner."""
+_BATCH_SIZES = {"all-MiniLM-L6-v2-int8": 64}
+"""MiniLM gains hardly anything from more, and in smaller batches progress is seen sooner."""
 _DEFAULT_BATCH_SIZE = 256
 
 

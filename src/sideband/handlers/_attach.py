@@ -97,6 +97,15 @@ def _checked(handler: Handler, candidate: object) -> Handler:
         raise HandlerRefusedError(
             candidate, "its on_event is asynchronous, and emit does not wait; make it plain"
         )
+    if not isinstance(handler.max_lag, int) or handler.max_lag < 1:
+        reason = f"its max_lag, the chunks that its copy holds, must be 1 or more, got {handler.max_lag!r}"
+        raise HandlerRefusedError(candidate, reason)
+    if handler.overflow not in ("drop_oldest", "drop_newest"):
+        reason = (
+            f"its overflow must be 'drop_oldest' or 'drop_newest', got {handler.overflow!r}; "
+            "a handler never holds a run back"
+        )
+        raise HandlerRefusedError(candidate, reason)
     return handler
 
 

@@ -136,6 +136,8 @@ def handler(
     on_error: ErrorTiming | None = None,
     on_chunk: Timing | None = None,
     on_event: EventTiming | None = None,
+    on_start_with_stream_input: Timing | None = None,
+    on_end_with_stream_output: Timing | None = None,
 ) -> Handler: ...
 @overload
 def handler(
@@ -145,6 +147,8 @@ def handler(
     on_error: ErrorTiming | None = None,
     on_chunk: Timing | None = None,
     on_event: EventTiming | None = None,
+    on_start_with_stream_input: Timing | None = None,
+    on_end_with_stream_output: Timing | None = None,
 ) -> Handler: ...
 @overload
 def handler(
@@ -153,11 +157,35 @@ def handler(
     on_error: ErrorTiming,
     on_chunk: Timing | None = None,
     on_event: EventTiming | None = None,
+    on_start_with_stream_input: Timing | None = None,
+    on_end_with_stream_output: Timing | None = None,
 ) -> Handler: ...
 @overload
-def handler(*, output: bool = True, on_chunk: Timing, on_event: EventTiming | None = None) -> Handler: ...
+def handler(
+    *,
+    output: bool = True,
+    on_chunk: Timing,
+    on_event: EventTiming | None = None,
+    on_start_with_stream_input: Timing | None = None,
+    on_end_with_stream_output: Timing | None = None,
+) -> Handler: ...
 @overload
-def handler(*, output: bool = True, on_event: EventTiming) -> Handler: ...
+def handler(
+    *,
+    output: bool = True,
+    on_event: EventTiming,
+    on_start_with_stream_input: Timing | None = None,
+    on_end_with_stream_output: Timing | None = None,
+) -> Handler: ...
+@overload
+def handler(
+    *,
+    output: bool = True,
+    on_start_with_stream_input: Timing,
+    on_end_with_stream_output: Timing | None = None,
+) -> Handler: ...
+@overload
+def handler(*, output: bool = True, on_end_with_stream_output: Timing) -> Handler: ...
 @overload
 def handler(*, output: bool = True) -> Callable[[GeneratorFunction | AsyncGeneratorFunction], Handler]: ...
 def handler(
