@@ -6,7 +6,7 @@ import asyncio
 import selectors
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -111,7 +111,7 @@ async def until(condition: Callable[[], Any]) -> None:
 
 
 @contextmanager
-def watched(*handlers: Handler) -> Iterator[Recorder]:
+def watched(*handlers: Handler) -> Generator[Recorder]:
     """Record a block, and check all its runs after it."""
     recorder = Recorder()
     with callbacks(*handlers, recorder):
@@ -183,8 +183,3 @@ def progress(batch: Batch[Any]) -> list[Any]:
 def gathered(serving: Serving[Any, Any], values: Any) -> asyncio.Future[list[Any]]:
     """Dispatch each value for itself, all at once."""
     return asyncio.gather(*[serving.dispatch(value) for value in values], return_exceptions=True)
-
-
-def attributes(run: Any, *names: str) -> Mapping[str, Any]:
-    """Return some of a run's attributes."""
-    return {name: run.attributes[name] for name in names}

@@ -47,8 +47,9 @@ def test_a_batch_is_a_sequence_of_its_items() -> None:
 )
 async def test_results_may_be_any_sequence(results: Any) -> None:
     """A list, a tuple, an array of any library: one entry an item."""
-    async with Serving(lambda _: results, batch_size=3) as serving:
-        assert await serving.dispatch_many("abc"[i] for i in range(3)) == [1, 2, 3]
+    served: Serving[str, int] = Serving(lambda _: results, batch_size=3)
+    async with served as serving:
+        assert await serving.dispatch_many(["a", "b", "c"]) == [1, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,8 @@ async def test_results_may_be_any_sequence(results: Any) -> None:
 async def test_results_that_are_no_sequence_of_entries_are_refused(results: Any, name: str) -> None:
     """The error names the type, and the serving goes on."""
     answers = [results, [1, 2, 3]]
-    async with Serving(lambda _: answers.pop(0), batch_size=3, name="model") as serving:
+    served: Serving[int, int] = Serving(lambda _: answers.pop(0), batch_size=3, name="model")
+    async with served as serving:
         with pytest.raises(
             TypeError, match=f"serving 'model': the results of the batch function must be.*got {name}"
         ):
@@ -79,7 +81,8 @@ async def test_results_that_are_no_sequence_of_entries_are_refused(results: Any,
 @pytest.mark.parametrize("results", [[], [1], [1, 2, 3, 4]])
 async def test_results_of_another_length_fail_the_batch(results: list[int]) -> None:
     """The error names both lengths, and nobody gets another one's result."""
-    async with Serving(lambda _: results, batch_size=3) as serving:
+    served: Serving[int, int] = Serving(lambda _: results, batch_size=3)
+    async with served as serving:
         with pytest.raises(LengthMismatchError, match=f"expected 3, got {len(results)}") as caught:
             await serving.dispatch_many([1, 2, 3])
 
@@ -92,7 +95,11 @@ async def test_a_coroutine_from_a_plain_function_is_refused() -> None:
     async def asynchronous(batch: Batch[int]) -> list[int]:
         return list(batch)
 
-    async with Serving(lambda batch: asynchronous(batch)) as serving:  # noqa: PLW0108 - hides what it is
+    def hidden(batch: Batch[int]) -> Any:
+        return asynchronous(batch)
+
+    served: Serving[int, int] = Serving(hidden)
+    async with served as serving:
         with pytest.raises(TypeError, match="without being a coroutine function; define it with `async def`"):
             await serving.dispatch(1)
 
@@ -155,8 +162,7 @@ async def test_a_wrong_event_fails_the_batch(
     async with Serving(model, hooks=("progress",)) as serving:
         with pytest.raises(error, match=message):
             if listening:
-                async for event in serving.stream_many([1, 2]):
-                    assert not event
+                await anext(serving.stream_many([1, 2]))
             else:
                 await serving.dispatch_many([1, 2])
 

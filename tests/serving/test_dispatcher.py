@@ -117,9 +117,10 @@ async def test_maps_are_applied_in_the_caller_to_lists() -> None:
         seen.append(values)
         return [int(value) for value in values]
 
-    async with Serving(
-        double, map_inputs=inputs, map_results=lambda results: [str(r) for r in results]
-    ) as serving:
+    served: Serving[Any, Any] = Serving(
+        double, map_inputs=inputs, map_results=lambda found: [str(r) for r in found]
+    )
+    async with served as serving:
         assert await asyncio.gather(serving.dispatch("1"), serving.dispatch_many(["2", "3"])) == [
             "2",
             ["4", "6"],
@@ -139,9 +140,10 @@ async def test_maps_may_change_the_number_of_items() -> None:
     def longest(lengths: list[int]) -> list[int]:
         return [max(lengths)]
 
-    async with Serving(
-        lambda batch: [len(word) for word in batch], map_inputs=words, map_results=longest
-    ) as serving:
+    def lengths(batch: Batch[str]) -> list[int]:
+        return [len(word) for word in batch]
+
+    async with Serving(lengths, map_inputs=words, map_results=longest) as serving:
         assert await serving.dispatch("how long is that") == 4
         assert serving.stats().items == 4
         with pytest.raises(LengthMismatchError, match=r"what map_results gives must.*expected 2, got 1"):

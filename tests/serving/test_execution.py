@@ -142,10 +142,10 @@ async def test_two_users_in_one_batch_see_only_their_own_items() -> None:
 
     alice, bob = Log(), Log()
     async with Serving(progress, batch_size=8, hooks=("progress",)) as serving:
-        results = await asyncio.gather(user("a", alice), user("b", bob))
+        for_alice, for_bob = await asyncio.gather(user("a", alice), user("b", bob))
 
     assert serving.stats().batches == 1
-    assert results == [["a0", "a1"], ["b0", "b1"]]
+    assert (for_alice, for_bob) == (["a0", "a1"], ["b0", "b1"])
     for log, name in ((alice, "a"), (bob, "b")):
         assert [event for event, _ in log.events] == ["queued", "executing", "progress", "progress"]
         assert log.events[2:] == [
@@ -326,8 +326,8 @@ async def test_what_steers_python_itself_reaches_callers_as_an_error(
 
     options: Any = {"executor": "inline"} if kind == "inline" else {}
     async with Serving(asynchronous if kind == "coroutine" else model, **options) as serving:
-        for call in (serving.dispatch(1), serving.dispatch_many([1])):
-            [error] = await asyncio.gather(call, return_exceptions=True)
+        errors = await asyncio.gather(serving.dispatch(1), serving.dispatch_many([1]), return_exceptions=True)
+        for error in errors:
             assert isinstance(error, Exception)
             assert not isinstance(error, type(given))
             assert error.__cause__ is not None

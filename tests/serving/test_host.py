@@ -251,7 +251,7 @@ def test_a_serving_whose_loop_ended_can_be_started_again() -> None:
         await serving.start()
         await serving.dispatch(1)
 
-    async def careful() -> int:
+    async def careful() -> Any:
         async with serving:
             return await serving.dispatch(2)
 
@@ -270,14 +270,14 @@ def test_closing_a_synchronous_serving_leaves_no_task_behind() -> None:
     """A coroutine function that hangs is cancelled before its loop is closed."""
     seen: list[str] = []
 
-    async def hangs(batch: Batch[int]) -> list[int]:
+    async def hangs(batch: Batch[int]) -> Any:
         try:
             return await asyncio.get_running_loop().create_future()
         except asyncio.CancelledError:
             seen.append("cancelled")
             raise
 
-    serving = Serving(hangs, shutdown_timeout=0.0)
+    serving: Serving[int, Any] = Serving(hangs, shutdown_timeout=0.0)
     serving.start_sync()
     join = in_thread(lambda: serving.dispatch_sync(1))
     while not serving.stats().executing:

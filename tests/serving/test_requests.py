@@ -105,7 +105,8 @@ async def call(serving: Serving[Any, Any], how: str, values: list[Any]) -> Any:
         return [await serving.dispatch(values[0])]
     if how == "dispatch_many":
         return await serving.dispatch_many(values)
-    return [result async for event in serving.stream_many(values) for result in event.output]
+    events = [event async for event in serving.stream_many(values)]
+    return [result for event in events if isinstance(event, BatchOutput) for result in event.output]
 
 
 async def test_a_batch_that_runs_goes_on_without_a_caller_who_left() -> None:
@@ -250,11 +251,11 @@ def test_a_loop_that_ends_under_a_caller_elsewhere_is_noticed(
     submitted = threading.Event()
     joins: list[Any] = []
 
-    async def never(batch: Batch[int]) -> list[int]:
+    async def never(batch: Batch[int]) -> Any:
         submitted.set()
         return await asyncio.get_running_loop().create_future()
 
-    serving = Serving(never)
+    serving: Serving[int, Any] = Serving(never)
 
     async def careless() -> None:
         await serving.start()

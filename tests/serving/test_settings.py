@@ -73,17 +73,16 @@ async def test_a_serving_is_made_by_decorating() -> None:
     async def coroutine(batch: Batch[int]) -> list[int]:
         return double(batch)
 
-    @serving()
     class Model:
         def handle_batch(self, batch: Batch[int]) -> list[int]:
             return double(batch)
 
-    served: list[Serving[int, int]] = [plain, coroutine, Model]
+    served: list[Serving[int, int]] = [plain, coroutine, serving()(Model), serving(Model)]
     for one in served:
         async with one:
             assert await one.dispatch(2) == 4
 
-    assert [one.name for one in served] == ["plain", "other", "Model"]
+    assert [one.name for one in served] == ["plain", "other", "Model", "Model"]
 
 
 async def test_an_instance_serves_all_partitions() -> None:

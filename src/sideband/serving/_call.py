@@ -114,13 +114,13 @@ class Single:
     __slots__ = ("arrived", "future", "value", "waiting")
 
     size = 1
-    waiting: bool
 
     def __init__(self, value: Any, future: asyncio.Future[Any], arrived: float) -> None:
         """Resolve `future` with what becomes of `value`."""
         self.value = value
         self.future = future
         self.arrived = arrived
+        self.waiting = True
 
     def split(self, count: int) -> Single:  # noqa: ARG002 - as every part
         """Return itself: one item cannot be split."""

@@ -56,6 +56,7 @@ class Engine:
         self._executing: dict[Execution, asyncio.Task[None] | None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._scheduled = False
+        self._turn = 0.0
         self._closing = False
         self._flushing = False
         self._idle: asyncio.Event = asyncio.Event()
@@ -194,11 +195,13 @@ class Engine:
 
     def submit_one(self, value: Any) -> Single:
         """Let one item wait that nobody watches: the hot path of `submit`."""
-        single = Single(value, Future(loop=self.loop), self._time())
+        # One reading of the clock is enough for all that come in a turn of the loop after which a batch is cut.
+        now = self._turn if self._scheduled else self._time()
+        single = Single(value, Future(loop=self.loop), now)
         if self._queue.waiting >= self._room:
             self.submit((single,))  # says what is wrong
         else:
-            self._queue.add(single)
+            self._queue.add_single(single)
         if not self._scheduled and self._free:
             self._schedule()
         return single
@@ -244,6 +247,7 @@ class Engine:
         queue = self._queue
         if self._flushing or queue.batch_timeout <= 0 or queue.waiting >= queue.batch_size:
             self._scheduled = True
+            self._turn = self._time()
             self.loop.call_soon(self._pump, context=self._around.context)
         elif self._timer is None:
             due = queue.due()

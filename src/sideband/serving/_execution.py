@@ -77,17 +77,10 @@ class Execution:
         emit: Callable[[Execution, str, list[Any]], None],
     ) -> None:
         """Put the parts' items together; `emit` is called with each event, on the emitter's thread."""
-        values: list[Any] = []
+        values: list[Any] = [part.value for part in parts if type(part) is Single]
         requests: list[Items[Any]] = []
-        arrived = 0.0
-        for part in parts:
-            if isinstance(part, Single):
-                values.append(part.value)
-                arrived += part.arrived
-            else:
-                requests.append(part)
-                values += part.values[part.start : part.start + part.size]
-                arrived += part.arrived * part.size
+        if len(values) < len(parts):
+            values, requests = _put_together(parts)
         listened = bool(around.hooks) and any(items.receiver.listening for items in requests)
         self.batch: Batch[Any] = Batch(
             values,
@@ -97,7 +90,7 @@ class Execution:
             sink=(lambda name, payload: emit(self, name, payload)) if listened else None,
         )
         self._parts = parts
-        self._queue_time = now * len(values) - arrived
+        self._queue_time = now * len(values) - sum([part.arrived * part.size for part in parts])
         self.context = around.context.copy()
         self.partition = partition
         self.size = len(values)
@@ -220,20 +213,20 @@ class Execution:
         exceptional = self.exceptional
         begin = 0
         for part in self._parts:
-            if isinstance(part, Single):
-                result = results[begin]
-                begin += 1
-                if exceptional and is_error(result):
-                    part.failed(result)
-                    continue
-                try:
-                    part.future.set_result(result)
-                except InvalidStateError:  # its caller has gone
-                    continue
-            else:
+            if type(part) is Items:
                 end = begin + part.size
                 part.receiver.done(part, self, results[begin:end])
                 begin = end
+                continue
+            result = results[begin]
+            begin += 1
+            if exceptional and is_error(result):
+                part.failed(result)
+                continue
+            try:
+                part.future.set_result(result)
+            except InvalidStateError:  # its caller has gone
+                continue
         self._let_go()
 
     def abandon(self, error: BaseException) -> None:
@@ -263,3 +256,15 @@ class Execution:
             execute_time=self.execute_time,
             queue_time=self._queue_time,
         )
+
+
+def _put_together(parts: list[Part]) -> tuple[list[Any], list[Items[Any]]]:
+    values: list[Any] = []
+    requests: list[Items[Any]] = []
+    for part in parts:
+        if isinstance(part, Single):
+            values.append(part.value)
+        else:
+            requests.append(part)
+            values += part.values[part.start : part.start + part.size]
+    return values, requests

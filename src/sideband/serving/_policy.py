@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Generic, Protocol, Self, TypeVar, final
+from typing import Generic, Protocol, Self, TypeVar
 
 __all__ = ["Part", "PartQueue"]
 
@@ -41,7 +41,6 @@ class Part(Protocol):
 P = TypeVar("P", bound=Part)
 
 
-@final
 class PartQueue(Generic[P]):
     """Waiting parts, and the batches that are due among them."""
 
@@ -67,6 +66,11 @@ class PartQueue(Generic[P]):
         part.waiting = True
         self._parts.append(part)
         self.waiting += part.size
+
+    def add_single(self, part: P) -> None:
+        """As `add`, for a part of one item that was made to wait: the hot path."""
+        self._parts.append(part)
+        self.waiting += 1
 
     def remove(self, part: P) -> int:
         """Take out what still waits of a part, wherever it stands; return how many items that were."""

@@ -7,7 +7,7 @@ import functools
 from asyncio import get_running_loop
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar, cast, final, overload
+from typing import Any, Generic, Protocol, Self, TypeVar, Unpack, cast, final, overload
 
 from sideband.handlers import HandlerLike
 from sideband.scope._scope import listeners
@@ -17,7 +17,7 @@ from sideband.serving._engine import Engine
 from sideband.serving._host import Host
 from sideband.serving._inline import Inline
 from sideband.serving._model import BatchFunction, BatchModel, Blueprint
-from sideband.serving._settings import Counters, Executor, Settings, Stats
+from sideband.serving._settings import Counters, Executor, ServingOptions, Settings, Stats
 
 __all__ = ["Serving", "serving"]
 
@@ -339,10 +339,19 @@ class Serving(Generic[T, R]):
         return cast("list[R]", self._dispatcher.respond_sync(values, options))
 
 
+class _Decorate(Protocol):
+    @overload
+    def __call__(self, model: type[BatchModel[T, R]], /) -> Serving[T, R]: ...
+    @overload
+    def __call__(self, model: BatchFunction[T, R], /) -> Serving[T, R]: ...
+
+
+@overload
+def serving(model: type[BatchModel[T, R]], /) -> Serving[T, R]: ...
 @overload
 def serving(model: BatchFunction[T, R], /) -> Serving[T, R]: ...
 @overload
-def serving(**options: Any) -> Callable[[BatchFunction[T, R]], Serving[T, R]]: ...
+def serving(**options: Unpack[ServingOptions]) -> _Decorate: ...
 def serving(model: Any = None, /, **options: Any) -> Any:
     """Make a `Serving` of the decorated function or class; takes its options.
 

@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, final, get_args
+from typing import Any, Literal, TypedDict, final, get_args
 
-__all__ = ["Counters", "Executor", "Settings", "Stats"]
+from sideband.handlers import HandlerLike
+
+__all__ = ["Counters", "Executor", "ServingOptions", "Settings", "Stats"]
 
 Executor = Literal["thread", "inline"]
 
 OWN_EVENTS = ("queued", "executing")
 """What a serving itself emits on its callers' runs."""
+
+
+class ServingOptions(TypedDict, total=False):
+    """The options of a `Serving`, as the decorator takes them."""
+
+    name: str | None
+    batch_size: int
+    batch_timeout: float
+    partitions: int
+    hooks: Sequence[str]
+    map_inputs: Callable[[list[Any]], Sequence[Any]] | None
+    map_results: Callable[[list[Any]], Sequence[Any]] | None
+    max_queue: int
+    shutdown_timeout: float
+    executor: Executor
+    callbacks: Iterable[HandlerLike]
 
 
 @final
