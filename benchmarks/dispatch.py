@@ -6,8 +6,10 @@
 1. single: standing callers, each with one item at a time, an identity function executed inline; the floor is the
    same callers awaiting plain futures that one callback resolves. CPU time.
 2. lists: the same items through `dispatch_many`, in lists of 64. CPU time.
-3. model: a batch function that takes a fixed time and a time for each item; the ideal is full batches back to back.
-4. texts: callers with one short text each, against one call of the model with the whole list. Real models.
+3. model: a batch function that takes a fixed time and a time for each item; the ideal is the same function called
+   with full batches back to back.
+4. texts: callers with one short text each, against one call of the model with the whole list, and against plain
+   futures around the same model. Real models; wall-clock time.
 
 Variants are interleaved in each repetition and their order is rotated, so that what else the machine does hits all
 alike. Judge CPU times by their minimum, wall-clock ratios by their median.
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import json
 import statistics
 import sys
@@ -43,7 +46,7 @@ def interleave(variants: dict[str, Callable[[], float]], repetitions: int) -> di
     return seen
 
 
-def cpu(program: Callable[[], Coroutine[Any, Any, float]]) -> Callable[[], float]:
+def run(program: Callable[[], Coroutine[Any, Any, float]]) -> Callable[[], float]:
     return lambda: asyncio.run(program())
 
 
@@ -95,8 +98,8 @@ def single(options: argparse.Namespace) -> list[Row]:
     n, callers = options.items, options.callers
     seen = interleave(
         {
-            "plain futures": cpu(lambda: plain_futures(n, callers)),
-            "dispatch": cpu(lambda: dispatched(n, callers)),
+            "plain futures": run(lambda: plain_futures(n, callers)),
+            "dispatch": run(lambda: dispatched(n, callers)),
         },
         options.repetitions,
     )
@@ -130,7 +133,7 @@ def lists(options: argparse.Namespace) -> list[Row]:
     cases = {"1 sender": (1, ()), "16 senders": (16, ()), "16 senders, hooks": (16, ("progress",))}
     seen = interleave(
         {
-            name: cpu(lambda senders=senders, hooks=hooks: in_lists(n, 64, senders, hooks))
+            name: run(lambda senders=senders, hooks=hooks: in_lists(n, 64, senders, hooks))
             for name, (senders, hooks) in cases.items()
         },
         options.repetitions,
@@ -149,40 +152,41 @@ def lists(options: argparse.Namespace) -> list[Row]:
 # -- a model that takes time -----------------------------------------------------------------------
 
 
-async def against_ideal(callers: int, rounds: int, size: int, executor: str) -> float:
-    """Return ideal seconds over seconds taken, for a model of 5 + 0.2 n ms."""
+def sleeps(batch: Batch[int]) -> list[int]:
+    time.sleep(0.005 + 0.0002 * batch.size)
+    return batch.values
 
-    def model(batch: Batch[int]) -> list[int]:
-        time.sleep(0.005 + 0.0002 * batch.size)
-        return batch.values
 
-    async def asynchronous(batch: Batch[int]) -> list[int]:
-        await asyncio.sleep(0.005 + 0.0002 * batch.size)
-        return batch.values
+async def awaits(batch: Batch[int]) -> list[int]:
+    await asyncio.sleep(0.005 + 0.0002 * batch.size)
+    return batch.values
+
+
+async def against_ideal(callers: int, rounds: int, size: int, function: Any) -> float:
+    """Return the seconds of full batches executed back to back over those that the callers had to wait."""
 
     async def caller(serving: Serving[int, int]) -> None:
         for item in range(rounds):
             await serving.dispatch(item)
 
-    function: Any = asynchronous if executor == "coroutine" else model
+    full = min(size, callers)
+    batch = Batch(list(range(full)), serving="ideal")
+    started = time.perf_counter()
+    for _ in range(callers * rounds // full):
+        result = function(batch)
+        if function is awaits:
+            await result
+    ideal = time.perf_counter() - started
     async with Serving(function, batch_size=size) as serving:
         started = time.perf_counter()
         await asyncio.gather(*[caller(serving) for _ in range(callers)])
-        taken = time.perf_counter() - started
-        mean = serving.stats().mean_batch_size
-    full = min(size, callers)
-    ideal = callers * rounds / full * (0.005 + 0.0002 * full)
-    MEANS.setdefault((executor, size), []).append(mean)
-    return ideal / taken
-
-
-MEANS: dict[tuple[str, int], list[float]] = {}
+        return ideal / (time.perf_counter() - started)
 
 
 def model(options: argparse.Namespace) -> list[Row]:
     variants = {
-        f"{executor}, size {size}": cpu(lambda e=executor, s=size: against_ideal(64, 20, s, e))
-        for executor in ("thread", "coroutine")
+        f"{function.__name__}, size {size}": run(lambda f=function, s=size: against_ideal(64, 20, s, f))
+        for function in (sleeps, awaits)
         for size in (64, 16)
     }
     seen = interleave(variants, options.repetitions)
@@ -201,39 +205,67 @@ def short_texts(count: int) -> list[str]:
     return [" ".join(WORDS[(i + k) % len(WORDS)] for k in range(5 + i % 8)) + f" {i}" for i in range(count)]
 
 
+async def one_text_each(call: Callable[[str], Any], some: list[str], rounds: int) -> float:
+    """Return the seconds that callers with one text each took."""
+
+    async def caller(text: str) -> None:
+        for _ in range(rounds):
+            await call(text)
+
+    started = time.perf_counter()
+    await asyncio.gather(*[caller(text) for text in some])
+    return time.perf_counter() - started
+
+
+async def by_plain_futures(embedder: Any, some: list[str], rounds: int) -> float:
+    loop = asyncio.get_running_loop()
+    waiting: list[tuple[str, asyncio.Future[Any]]] = []
+
+    def resolve() -> None:
+        batch = waiting[:]
+        waiting.clear()
+        for vector, (_, future) in zip(embedder.embed([text for text, _ in batch]), batch, strict=True):
+            future.set_result(vector)
+
+    def call(text: str) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = loop.create_future()
+        if not waiting:
+            loop.call_soon(resolve)
+        waiting.append((text, future))
+        return future
+
+    return await one_text_each(call, some, rounds)
+
+
+async def by_serving(embedder: Any, some: list[str], rounds: int, executor: Any) -> float:
+    def embed(batch: Batch[str]) -> Any:
+        return embedder.embed(batch.values)
+
+    async with Serving(embed, batch_size=len(some), executor=executor) as serving:
+        return await one_text_each(serving.dispatch, some, rounds)
+
+
+def by_whole_lists(embedder: Any, some: list[str], rounds: int) -> float:
+    started = time.perf_counter()
+    for _ in range(rounds):
+        embedder.embed(some)
+    return time.perf_counter() - started
+
+
 def texts(options: argparse.Namespace) -> list[Row]:
     from sideband.embedders import load
 
     rows: list[Row] = []
+    some = short_texts(64)
     for name in options.models:
-        embedder = load(name)
-        some = short_texts(64)
-        rounds = 40 if name == "wordllama" else 3
-
-        def whole(embedder=embedder, some=some, rounds=rounds) -> float:
-            started = time.perf_counter()
-            for _ in range(rounds):
-                embedder.embed(some)
-            return time.perf_counter() - started
-
-        def served(embedder=embedder, some=some, rounds=rounds, executor="thread") -> float:
-            async def program() -> float:
-                def embed(batch: Batch[str]) -> Any:
-                    return embedder.embed(batch.values)
-
-                async def caller(text: str) -> None:
-                    for _ in range(rounds):
-                        await serving.dispatch(text)
-
-                async with Serving(embed, batch_size=64, executor=executor) as serving:
-                    started = time.perf_counter()
-                    await asyncio.gather(*[caller(text) for text in some])
-                    return time.perf_counter() - started
-
-            return asyncio.run(program())
-
-        variants = {"whole list": whole, "dispatch, thread": served}
-        variants["dispatch, inline"] = lambda: served(executor="inline")
+        rounds = 100 if name == "wordllama" else 3
+        given = (load(name), some, rounds)
+        variants: dict[str, Callable[[], float]] = {
+            "whole list": functools.partial(by_whole_lists, *given),
+            "plain futures": run(functools.partial(by_plain_futures, *given)),
+            "dispatch, thread": run(functools.partial(by_serving, *given, "thread")),
+            "dispatch, inline": run(functools.partial(by_serving, *given, "inline")),
+        }
         seen = interleave(variants, options.repetitions)
         for variant, times in seen.items():
             ratios = [base / own for base, own in zip(seen["whole list"], times, strict=True)]

@@ -39,8 +39,7 @@ class Engine:
         """Belong to the running loop; `start` comes next."""
         self.loop = asyncio.get_running_loop()
         self.thread = threading.get_ident()
-        # The standard loop's clock, without the call around it.
-        self._time = time.monotonic if type(self.loop).time is asyncio.BaseEventLoop.time else self.loop.time
+        self.time = _clock(self.loop)
         self._blueprint = blueprint
         self._settings = settings
         self._around = around
@@ -196,7 +195,7 @@ class Engine:
     def submit_one(self, value: Any) -> Single:
         """Let one item wait that nobody watches: the hot path of `submit`."""
         # One reading of the clock is enough for all that come in a turn of the loop after which a batch is cut.
-        now = self._turn if self._scheduled else self._time()
+        now = self._turn if self._scheduled else self.time()
         single = Single(value, Future(loop=self.loop), now)
         if self._queue.waiting >= self._room:
             self.submit((single,))  # says what is wrong
@@ -247,12 +246,13 @@ class Engine:
         queue = self._queue
         if self._flushing or queue.batch_timeout <= 0 or queue.waiting >= queue.batch_size:
             self._scheduled = True
-            self._turn = self._time()
+            self._turn = self.time()
             self.loop.call_soon(self._pump, context=self._around.context)
         elif self._timer is None:
             due = queue.due()
             if due is not None:
-                self._timer = self.loop.call_at(due, self._pump, context=self._around.context)
+                delay = max(0.0, due - self.time())
+                self._timer = self.loop.call_later(delay, self._pump, context=self._around.context)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:
@@ -264,7 +264,7 @@ class Engine:
         self._cancel_timer()
         # A batch executed inline holds the loop: one at a time, so that others get their turn between.
         free = 1 if self._inline else len(self._free)
-        for parts in self._queue.cut(self.loop.time(), free, flush=self._flushing):
+        for parts in self._queue.cut(self.time(), free, flush=self._flushing):
             self._execute(parts)
         if self._queue.waiting:
             if self._free and not self._scheduled:
@@ -275,9 +275,7 @@ class Engine:
     def _execute(self, parts: list[Part]) -> None:
         partition = self._free.popleft()
         try:
-            execution = Execution(
-                parts, self._around, now=self.loop.time(), partition=partition, emit=self._emit
-            )
+            execution = Execution(parts, self._around, now=self.time(), partition=partition, emit=self._emit)
         except BaseException as error:
             # A handler was told of the execution and raised what no handler may: nobody is left waiting.
             self._free.append(partition)
@@ -332,6 +330,15 @@ class Engine:
 def _drop(awaitable: Awaitable[Any] | None) -> None:
     if inspect.iscoroutine(awaitable):
         awaitable.close()
+
+
+def _clock(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
+    """Return the clock by which parts arrive: the monotonic one, unless a loop of the standard kind has its own.
+
+    Such a loop keeps a virtual time. Others, as uvloop, count milliseconds, too few for a queue's times.
+    """
+    virtual = isinstance(loop, asyncio.BaseEventLoop) and type(loop).time is not asyncio.BaseEventLoop.time
+    return loop.time if virtual else time.monotonic
 
 
 async def _wait(awaitable: Awaitable[Any]) -> None:

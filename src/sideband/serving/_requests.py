@@ -76,7 +76,7 @@ class Request(ABC):
         """
         call, engine = self._call, self._engine
         remote = None if self._local() else _Remote(call, engine, self._post)
-        now = engine.loop.time()
+        now = engine.time()
         step = longest or len(values)
         parts = [
             Items(remote or call, values, start, min(step, len(values) - start), now)
