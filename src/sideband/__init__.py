@@ -5,7 +5,7 @@ of their own. Importing this package loads the standard library alone.
 """
 
 from sideband.errors import Abort, SidebandError
-from sideband.handlers import Handler, HandlerLike, compose, handler, only
+from sideband.handlers import Handler, HandlerLike, at, compose, handler, only
 from sideband.observe import component, emit, is_component, observe, transform
 from sideband.runs import Component, Ending, Outcome, Run, RunLink
 from sideband.scope import (
@@ -30,6 +30,7 @@ __all__ = [
     "RunLink",
     "SidebandError",
     "add_global_handler",
+    "at",
     "callbacks",
     "component",
     "compose",

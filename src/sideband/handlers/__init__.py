@@ -1,6 +1,6 @@
 """Who listens: handlers, and the plans that tell a run whom to call. May import errors and runs."""
 
-from sideband.handlers._attach import Bundle, Entry, HandlerLike, compose, entries, only
+from sideband.handlers._attach import Bundle, Entry, HandlerLike, at, compose, entries, only
 from sideband.handlers._generator import handler
 from sideband.handlers._handler import Handler
 from sideband.handlers._plan import Listeners, Plan
@@ -12,6 +12,7 @@ __all__ = [
     "HandlerLike",
     "Listeners",
     "Plan",
+    "at",
     "compose",
     "entries",
     "handler",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, Protocol, final, runtime_checkable
+from typing import Any, NamedTuple, Protocol, cast, final, runtime_checkable
 
 from sideband.errors import HandlerRefusedError
 from sideband.handlers._handler import Handler, is_async
 from sideband.runs import Component, Run, RunInfo
 
-__all__ = ["Bundle", "Condition", "Entry", "HandlerLike", "compose", "entries", "only"]
+__all__ = ["Bundle", "Condition", "Entry", "HandlerLike", "at", "compose", "entries", "only"]
 
 
 @final
@@ -35,6 +36,12 @@ class Entry(NamedTuple):
 
     handler: Handler
     conditions: tuple[Condition, ...] = ()
+    path: tuple[str, ...] = ()
+    """The graph node in which it is called, by the keys that lead to it."""
+
+    def under(self, path: tuple[str, ...]) -> Entry:
+        """Return the same for the nodes of a node."""
+        return self._replace(path=path + self.path)
 
 
 @final
@@ -136,13 +143,39 @@ def only(
         _words(type),
         when,
     )
-    return Bundle(Entry(entry.handler, (*entry.conditions, condition)) for entry in entries(handler))
+    return Bundle(entry._replace(conditions=(*entry.conditions, condition)) for entry in entries(handler))
 
 
 def _words(given: str | Iterable[str] | None) -> frozenset[str] | None:
     if given is None:
         return None
     return frozenset([given]) if isinstance(given, str) else frozenset(given)
+
+
+def at(*path_and_handlers: str | HandlerLike) -> Bundle:
+    """Attach handlers to one node of a graph, and to all that happens in it.
+
+    `at("answer", handler)` names a node, `at("search", "rank", handler)` the node "rank" of the graph
+    that is the node "search". The keys are those of `Run.path`, from where it is attached: with the
+    call of a graph, in a block, or, for a global handler, from the outermost graph.
+
+    Args:
+        path_and_handlers: one node key or more, then one handler or more.
+
+    Raises:
+        TypeError: the keys or the handlers are missing, or do not come in this order.
+        ValueError: a key is empty.
+        HandlerRefusedError: a handler could not work.
+    """
+    keys = tuple(itertools.takewhile(lambda given: isinstance(given, str), path_and_handlers))
+    handlers = path_and_handlers[len(keys) :]
+    if not keys or not handlers or any(isinstance(handler, str) for handler in handlers):
+        msg = f'at takes node keys, then handlers, as in at("outer", "inner", handler); got {path_and_handlers!r}'
+        raise TypeError(msg)
+    if "" in keys:
+        msg = f"a node's key is never empty; got {keys!r}"
+        raise ValueError(msg)
+    return Bundle(entry.under(cast("tuple[str, ...]", keys)) for entry in entries(*cast("Any", handlers)))
 
 
 def compose(*handlers: HandlerLike) -> Bundle:

@@ -251,7 +251,7 @@ class Listeners:
 
     def _make(self, info: RunInfo) -> tuple[Plan, _Guards]:
         kept: dict[int, tuple[Handler, Callable[[Run], bool] | None]] = {}
-        for handler, conditions in self._entries:
+        for handler, conditions, _ in self._entries:
             if not all(condition.accepts(info) for condition in conditions):
                 continue
             guard = _all_of([condition.when for condition in conditions if condition.when is not None])

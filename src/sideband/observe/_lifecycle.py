@@ -94,7 +94,10 @@ class Streams:
 
 def begin(info: RunInfo, found: Listeners, value: Any) -> Run:
     """Make a run under the current one."""
-    run = Run(info, None, get_current(), get_current_scope().metadata, value)
+    scope = get_current_scope()
+    run = Run(info, None, get_current(), scope.metadata, value)
+    if scope.path:
+        run.path = scope.path
     run._sink = found.narrow(found.plan_for(info), run)
     return run
 

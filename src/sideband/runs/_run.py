@@ -83,10 +83,11 @@ class Run:
     """What it consumed (a `Usage`), where the component tells."""
     metadata: Mapping[str, Any] = NO_METADATA
     """Who and what it is for, inherited from the caller; immutable."""
+    path: tuple[str, ...] = ()
+    """The node keys from the outermost graph to this run; empty outside of graphs."""
     links: tuple[RunLink, ...] = ()
     """Other runs that it served, or that served it."""
 
-    _path: tuple[str, ...] | None = None
     _duration: float | None = None
     _remote: tuple[str, str] | None = None
     _context: Context | None = None
@@ -158,16 +159,6 @@ class Run:
     def traceparent(self) -> str:
         """The W3C header that joins what another process does to this run."""
         return f"00-{self.trace_id}-{self.id}-01"
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        """The node keys from the outermost graph to this run; empty outside of graphs."""
-        run: Run | None = self
-        while run is not None:
-            if run._path is not None:
-                return run._path
-            run = run.parent
-        return ()
 
     @property
     def state(self) -> State:

@@ -1,7 +1,7 @@
 """Which handlers see which runs, and which run is the current one. May import errors, runs, handlers."""
 
 from sideband.scope._registry import Registration, add_global_handler
-from sideband.scope._scope import callbacks, current_run, detached, metadata, propagate
+from sideband.scope._scope import callbacks, current_run, detached, metadata, node, propagate
 
 __all__ = [
     "Registration",
@@ -10,5 +10,6 @@ __all__ = [
     "current_run",
     "detached",
     "metadata",
+    "node",
     "propagate",
 ]

@@ -31,6 +31,7 @@ __all__ = [
     "get_current_scope",
     "listeners",
     "metadata",
+    "node",
     "propagate",
     "reset_current",
     "restore",
@@ -42,17 +43,23 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
+_MAX_NODES = 1024
+
 
 @final
 class Scope:
-    """The handlers and the metadata of a block of code."""
+    """The handlers, the metadata and the graph node of a block of code."""
 
-    __slots__ = ("entries", "metadata", "seen")
+    __slots__ = ("_nodes", "entries", "metadata", "path", "seen")
 
-    def __init__(self, own: tuple[Entry, ...], inherited_metadata: Mapping[str, Any]) -> None:
-        """Hold handlers, innermost first, and metadata."""
+    def __init__(
+        self, own: tuple[Entry, ...], inherited_metadata: Mapping[str, Any], path: tuple[str, ...] = ()
+    ) -> None:
+        """Hold handlers, innermost first, metadata, and the keys that lead to the node."""
         self.entries = own
         self.metadata = inherited_metadata
+        self.path = path
+        self._nodes: dict[str, Scope] = {}
         # One tuple, so that threads never see the listeners of one registry beside the mark of another.
         self.seen: tuple[tuple[Entry, ...] | None, Listeners | None] = (None, None)
 
@@ -61,9 +68,25 @@ class Scope:
         registered = registry.entries
         seen, found = self.seen
         if seen is not registered:
-            both = (*self.entries, *registered)
+            both = [
+                entry for entry in (*self.entries, *registered) if entry.path == self.path[: len(entry.path)]
+            ]
             found = Listeners(both) if both else None
             self.seen = (registered, found)
+        return found
+
+    def attach(self, *handlers: HandlerLike) -> Scope:
+        """Return this scope with more handlers, outside of its own."""
+        added = [entry.under(self.path) for entry in entries(*handlers)]
+        return Scope((*self.entries, *added), self.metadata, self.path)
+
+    def node(self, key: str) -> Scope:
+        """Return the scope of a node under this one, the same each time."""
+        found = self._nodes.get(key)
+        if found is None:
+            if len(self._nodes) >= _MAX_NODES:  # keys made at run time must not pile up
+                self._nodes.clear()
+            found = self._nodes[key] = Scope(self.entries, self.metadata, (*self.path, key))
         return found
 
 
@@ -125,8 +148,20 @@ def callbacks(*handlers: HandlerLike) -> Generator[None]:
     Raises:
         HandlerRefusedError: one of them is no handler, or could not work.
     """
-    outer = current_scope.get()
-    with _scoped(Scope((*outer.entries, *entries(*handlers)), outer.metadata)):
+    with _scoped(current_scope.get().attach(*handlers)):
+        yield
+
+
+@contextmanager
+def node(key: str) -> Generator[None]:
+    """Make the block a node: runs that start in it have `key` at the end of their path.
+
+    Graphs do this for their nodes; whoever writes an orchestrator of another kind can, too, so that
+    `at` finds its parts.
+
+    Cost: made once for a key in a scope.
+    """
+    with _scoped(current_scope.get().node(key)):
         yield
 
 
@@ -134,7 +169,7 @@ def callbacks(*handlers: HandlerLike) -> Generator[None]:
 def metadata(**entries: Any) -> Generator[None]:
     """Give every run that starts in the block these metadata, over the inherited ones."""
     outer = current_scope.get()
-    with _scoped(Scope(outer.entries, MappingProxyType({**outer.metadata, **entries}))):
+    with _scoped(Scope(outer.entries, MappingProxyType({**outer.metadata, **entries}), outer.path)):
         yield
 
 
@@ -142,7 +177,8 @@ def metadata(**entries: Any) -> Generator[None]:
 def detached() -> Generator[None]:
     """Cut the block off from the handlers and the run around it.
 
-    Global handlers still see the runs that start in it; their parent is None. Metadata stay.
+    Global handlers still see the runs that start in it; their parent is None, their path empty.
+    Metadata stay.
     """
     token = current.set(None)
     try:
