@@ -88,3 +88,13 @@ def test_a_very_long_title_leaves_room_for_the_text() -> None:
     """A title is a hint; it does not push the text out of the model's sight."""
     assert embedded_text("t" * 10_000, "text").endswith("\ntext")
     assert len(embedded_text("t" * 10_000, "text")) < 200
+
+
+def test_a_chunk_knows_the_place_at_which_it_starts() -> None:
+    """The last page or heading at or before its first character is its place; before all of them there is none."""
+    text = "\n\n".join(f"Paragraph {n}. " + "word " * 140 for n in range(4))
+    second, third = text.index("Paragraph 1"), text.index("Paragraph 2")
+    placed = Document(id="d", text=text, metadata={"places": [(second, "page 1"), (third, "page 2")]})
+
+    assert [chunk.place for chunk in Chunker().chunks(placed)] == ["", "page 1", "page 2", "page 2"]
+    assert Chunker().hash(placed) != Chunker().hash(Document(id="d", text=text))

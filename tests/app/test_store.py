@@ -33,7 +33,9 @@ def vectors(*rows: tuple[float, ...]) -> Vectors:
 
 
 def entry(source: str, *rows: tuple[float, ...], text: str = "text", collection: str = "files") -> Entry:
-    chunks = [Chunk(text=f"{text} {n}", start=10 * n, line=n + 1) for n in range(len(rows))]
+    chunks = [
+        Chunk(text=f"{text} {n}", start=10 * n, line=n + 1, place=f"page {n}") for n in range(len(rows))
+    ]
     found = vectors(*rows) if rows else np.empty((0, DIMENSIONS), dtype=np.float32)
     return Entry(
         collection=collection, source=source, title=source, hash=f"{text}!", chunks=chunks, vectors=found
@@ -57,7 +59,14 @@ def test_a_search_gives_the_nearest_chunks_with_their_cosine_similarity(tmp_path
         ("a#0", 1.0),
         ("a#10", 0.7071),
     ]
-    assert found[1].metadata == {"collection": "files", "source": "a", "title": "a", "start": 10, "line": 2}
+    assert found[1].metadata == {
+        "collection": "files",
+        "source": "a",
+        "title": "a",
+        "start": 10,
+        "line": 2,
+        "place": "page 1",
+    }
     assert found[1].text == "text 1"
 
 
@@ -245,7 +254,18 @@ def test_a_newer_stores_version_is_named(tmp_path: Path) -> None:
     connection.pragma("user_version", 99)
     connection.close()
 
-    with pytest.raises(StoreVersionError, match=r"version 99.*up to 1"):
+    with pytest.raises(StoreVersionError, match=r"version 99.*reads 2; update"):
+        Store.open(tmp_path / "s.db")
+
+
+def test_an_older_stores_version_is_named(tmp_path: Path) -> None:
+    """A file without what this program keeps is made anew, not called damaged."""
+    create(tmp_path / "s.db").close()
+    connection = apsw.Connection(str(tmp_path / "s.db"))
+    connection.pragma("user_version", 1)
+    connection.close()
+
+    with pytest.raises(StoreVersionError, match=r"version 1.*reads 2; .*--rebuild"):
         Store.open(tmp_path / "s.db")
 
 

@@ -8,6 +8,7 @@ syntax tree, every sixth chunk was a decorator or a line like `class Store:` and
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,6 +38,8 @@ class Chunk:
     """Offset of the first character."""
     line: int
     """The first character's line, counted from 1."""
+    place: str = ""
+    """What a person would look for to find it, where the document says: a page, a heading."""
 
 
 class _Splitter(Protocol):
@@ -71,17 +74,23 @@ class Chunker:
         digest = hashlib.blake2b(self.fingerprint.encode(), digest_size=16)
         for part in (_kind(document), title(document), document.text):
             digest.update(b"\0" + part.encode())
+        for place in _places(document):
+            digest.update(repr(place).encode())
         return digest.hexdigest()
 
     def chunks(self, document: Document) -> list[Chunk]:
         """Cut one document; one that is blank gives no chunk."""
         pieces = self._splitter(_kind(document)).chunk_indices(document.text)
+        places = _places(document)
+        starts = [start for start, _ in places]
         chunks: list[Chunk] = []
         line, position = 1, 0
         for start, text in self._fitting(pieces, title(document)):
             line += document.text.count("\n", position, start)
             position = start
-            chunks.append(Chunk(text=text, start=start, line=line))
+            found = bisect_right(starts, start)
+            place = places[found - 1][1] if found else ""
+            chunks.append(Chunk(text=text, start=start, line=line, place=place))
         return chunks
 
     def _splitter(self, kind: str) -> _Splitter:
@@ -125,6 +134,10 @@ def title(document: Document) -> str:
 def embedded_text(heading: str, text: str) -> str:
     """Return what the model is given of a chunk: its text under its document's title, which says what it is about."""
     return f"{heading[:_MAX_HEADING]}\n{text}"
+
+
+def _places(document: Document) -> Sequence[tuple[int, str]]:
+    return document.metadata.get("places", ())
 
 
 def _kind(document: Document) -> str:

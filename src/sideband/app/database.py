@@ -24,7 +24,7 @@ from sideband.app.errors import (
 
 __all__ = ["SCHEMA_VERSION", "connect", "disconnect", "remove", "rows", "transaction", "translated"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _APPLICATION_ID = 0x5342_4E44
 """Stands in the file's header and tells our files from other programs' (the letters SBND)."""
@@ -46,6 +46,7 @@ CREATE TABLE chunks (
     source_id INTEGER NOT NULL REFERENCES sources (id) ON DELETE CASCADE,
     start INTEGER NOT NULL,
     line INTEGER NOT NULL,
+    place TEXT NOT NULL,
     text TEXT NOT NULL
 );
 CREATE INDEX chunks_by_source ON chunks (source_id);
@@ -195,5 +196,5 @@ def _check(connection: apsw.Connection, path: Path) -> None:
             raise StoreNotFoundError(path)
         raise NotAStoreError(path, "another program's database")
     version = int(connection.pragma("user_version"))
-    if version > SCHEMA_VERSION:
+    if version != SCHEMA_VERSION:
         raise StoreVersionError(path, found=version, supported=SCHEMA_VERSION)

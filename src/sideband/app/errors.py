@@ -6,7 +6,7 @@ AppError
     ├── StoreNotFoundError      (FileNotFoundError) there is no store yet
     ├── NotAStoreError          (ValueError) the file is something else
     ├── StoreDamagedError       SQLite finds the file broken
-    ├── StoreVersionError       made by a newer Sideband
+    ├── StoreVersionError       made by another version of Sideband
     ├── StoreModelError         (ValueError) its vectors are of another model
     ├── StoreLockedError        (TimeoutError) another process writes to it
     └── StoreAccessError        (OSError) it cannot be opened, read or written
@@ -91,13 +91,12 @@ class StoreDamagedError(StoreError):
 
 
 class StoreVersionError(StoreError):
-    """The store was made by a newer Sideband than this one."""
+    """The store was made by a Sideband whose files differ from this one's."""
 
     def __init__(self, path: Path, *, found: int, supported: int) -> None:
         """Tell both versions."""
-        super().__init__(
-            path, f"its schema is version {found}, this Sideband reads up to {supported}; update Sideband"
-        )
+        advice = "update Sideband" if found > supported else "make it anew with `sideband index --rebuild`"
+        super().__init__(path, f"its schema is version {found}, this Sideband reads {supported}; {advice}")
         self.found = found
         self.supported = supported
 

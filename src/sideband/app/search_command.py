@@ -91,6 +91,8 @@ def _listing(found: Sequence[Document]) -> Iterator[RenderableType]:
 
 def _place(document: Document) -> str:
     source, title = printable(document.metadata["source"]), printable(document.metadata["title"])
+    if document.metadata["place"]:
+        return f"{source}, {printable(document.metadata['place'])}"
     if document.metadata["collection"] == "files":
         return f"{source}:{document.metadata['line']}"
     return "" if source == title else source

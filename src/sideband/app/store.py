@@ -36,7 +36,7 @@ MAX_RESULTS = 4096
 
 _SEARCH = """
 WITH hits AS (SELECT rowid, distance FROM vectors WHERE embedding MATCH ? AND k = ?)
-SELECT collection, source, title, start, line, text, distance
+SELECT collection, source, title, start, line, place, text, distance
 FROM hits JOIN chunks ON chunks.id = hits.rowid JOIN sources ON sources.id = chunks.source_id
 ORDER BY distance, chunks.id
 """
@@ -171,7 +171,8 @@ class Store:
     def search(self, vector: npt.NDArray[np.float32], k: int) -> list[Document]:
         """Return the `k` chunks nearest to a vector, as documents with their cosine similarity as score.
 
-        A chunk's metadata holds `collection`, `source`, `title`, `start` (offset) and `line`.
+        A chunk's metadata holds `collection`, `source`, `title`, `start` (offset), `line`, and
+        `place` (a page or heading, where the document has such).
 
         Raises:
             ValueError: `k` is not within 1 to 4096, or the vector has other dimensions than the store's.
@@ -223,16 +224,16 @@ class Store:
         source_ids = count(self._scalar("SELECT coalesce(max(id), 0) + 1 FROM sources"))
         chunk_ids = count(self._scalar("SELECT coalesce(max(id), 0) + 1 FROM chunks"))
         sources: list[tuple[int, str, str, str, str]] = []
-        chunks: list[tuple[int, int, int, int, str]] = []
+        chunks: list[tuple[int, int, int, int, str, str]] = []
         vectors: list[tuple[int, bytes]] = []
         for source_id, (entry, found) in zip(source_ids, entries, strict=False):
             sources.append((source_id, entry.collection, entry.source, entry.title, entry.hash))
             for chunk, vector in zip(entry.chunks, found, strict=True):
                 chunk_id = next(chunk_ids)
-                chunks.append((chunk_id, source_id, chunk.start, chunk.line, chunk.text))
+                chunks.append((chunk_id, source_id, chunk.start, chunk.line, chunk.place, chunk.text))
                 vectors.append((chunk_id, vector.tobytes()))
         self._connection.executemany("INSERT INTO sources VALUES (?, ?, ?, ?, ?)", sources)
-        self._connection.executemany("INSERT INTO chunks VALUES (?, ?, ?, ?, ?)", chunks)
+        self._connection.executemany("INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?)", chunks)
         self._connection.executemany("INSERT INTO vectors (rowid, embedding) VALUES (?, ?)", vectors)
 
     def _touch(self) -> None:
@@ -251,6 +252,13 @@ def _as_vectors(vectors: Vectors, count: int, dimensions: int) -> Vectors:
 
 
 def _as_document(*row: Any) -> Document:
-    collection, source, title, start, line, text, distance = row
-    metadata = {"collection": collection, "source": source, "title": title, "start": start, "line": line}
+    collection, source, title, start, line, place, text, distance = row
+    metadata = {
+        "collection": collection,
+        "source": source,
+        "title": title,
+        "start": start,
+        "line": line,
+        "place": place,
+    }
     return Document(id=f"{source}#{start}", text=text, metadata=metadata, score=1.0 - distance)
