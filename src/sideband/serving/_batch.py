@@ -26,6 +26,8 @@ class HookEvent:
     """One entry for each of the caller's items in that batch, in their order."""
     offset: int
     """The place of the first of these items in the caller's request."""
+    attempt: int = 1
+    """Which execution of these items it comes from; more than 1 after a failure, with `isolate_errors`."""
 
 
 @final

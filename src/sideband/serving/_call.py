@@ -44,6 +44,11 @@ class Executed(Protocol):
         ...
 
     @property
+    def attempt(self) -> int:
+        """Which execution of its items it is, from 1; more than 1 where a failed batch is divided."""
+        ...
+
+    @property
     def exceptional(self) -> bool:
         """Whether any of its results is an exception."""
         ...
@@ -67,10 +72,15 @@ class Receiver(Protocol):
         """Whether hook events are of any use to it."""
         ...
 
+    @property
+    def finished(self) -> bool:
+        """Whether nobody waits any more."""
+        ...
+
     def executing(self, part: Items[Any], execution: Executed) -> None:
         """A batch with these items starts. Called only where there is a run."""
 
-    def event(self, part: Items[Any], name: str, payload: list[Any]) -> None:
+    def event(self, part: Items[Any], attempt: int, name: str, payload: list[Any]) -> None:
         """The batch emitted an event; the payload is that of these items. Called only where it listens."""
 
     def done(self, part: Items[Any], execution: Executed, own: list[Any]) -> None:
@@ -102,6 +112,15 @@ class Items(Generic[T]):
         self.size -= count
         return first
 
+    def piece(self, start: int, count: int, arrived: float) -> Items[T]:
+        """Return some of the items as a part of their own; this one stays as it is."""
+        return Items(self.receiver, self.values, self.start + start, count, arrived)
+
+    @property
+    def gone(self) -> bool:
+        """Whether nobody waits for the results any more."""
+        return self.receiver.finished
+
     def failed(self, error: BaseException) -> None:
         """Report that there will be none."""
         self.receiver.failed(error)
@@ -125,6 +144,16 @@ class Single:
     def split(self, count: int) -> Single:  # noqa: ARG002 - as every part
         """Return itself: one item cannot be split."""
         return self
+
+    def piece(self, start: int, count: int, arrived: float) -> Single:  # noqa: ARG002 - as every part
+        """Return itself, waiting anew."""
+        self.arrived = arrived
+        return self
+
+    @property
+    def gone(self) -> bool:
+        """Whether its caller has gone."""
+        return self.future.done()
 
     def failed(self, error: BaseException) -> None:
         """Fail the future, unless its caller has gone."""
@@ -189,17 +218,18 @@ class Call:
                     "batch_size": execution.size,
                     "partition": execution.partition,
                     "queue_time": execution.started - part.arrived,
+                    "attempt": execution.attempt,
                 },
             )
 
-    def event(self, part: Items[Any], name: str, payload: list[Any]) -> None:
+    def event(self, part: Items[Any], attempt: int, name: str, payload: list[Any]) -> None:
         """Tell the run's handlers at once, and the stream in its turn."""
         if self.finished:
             return
         if self.run is not None:
             self.run.emit(name, payload)
         if self.streaming:
-            self._hold(part.start, HookEvent(name=name, payload=payload, offset=part.start))
+            self._hold(part.start, HookEvent(name=name, payload=payload, offset=part.start, attempt=attempt))
 
     def done(self, part: Items[Any], execution: Executed, own: list[Any]) -> None:
         """Keep the results of a part; the last one finishes the request."""

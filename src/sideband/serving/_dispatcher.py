@@ -73,7 +73,8 @@ class Dispatcher:
 
     def surroundings(self) -> Surroundings:
         """Return what executions have around them that are made in the calling context."""
-        return Surroundings(self._batch_info, self._scope, self._settings.hooks)
+        settings = self._settings
+        return Surroundings(self._batch_info, self._scope, settings.hooks, isolate=settings.isolate_errors)
 
     def _started(self) -> Engine:
         if self._host.engine is None:

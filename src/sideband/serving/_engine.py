@@ -18,6 +18,7 @@ from typing import Any, final
 from sideband.errors import QueueFullError, ServingClosedError, ServingError
 from sideband.serving._call import Items, Part, Single, raisable
 from sideband.serving._execution import Execution, Surroundings
+from sideband.serving._isolate import Attempt
 from sideband.serving._model import Blueprint
 from sideband.serving._policy import PartQueue
 from sideband.serving._settings import Counters, Settings
@@ -53,6 +54,8 @@ class Engine:
         self._functions: list[Callable[[Any], Any]] = []
         self._workers: list[Worker] = []
         self._executing: dict[Execution, asyncio.Task[None] | None] = {}
+        self._again: deque[Attempt] = deque()  # what failed batches left to be executed again
+        self._isolating = settings.isolate_errors
         self._timer: asyncio.TimerHandle | None = None
         self._scheduled = False
         self._turn = 0.0
@@ -124,7 +127,7 @@ class Engine:
             else:
                 self._give_up("closed without draining")
             async with asyncio.timeout(limit):
-                while self._queue.waiting or self._executing:
+                while self._queue.waiting or self._again or self._executing:
                     self._idle.clear()
                     await self._idle.wait()
         except TimeoutError:
@@ -136,9 +139,13 @@ class Engine:
             self.stop()
 
     def _give_up(self, reason: str) -> None:
+        self._isolating = False
         for part in self._queue.drain():
             self._counters.withdrawn += part.size
             part.failed(ServingClosedError(self._settings.name, reason))
+        again, self._again = self._again, deque()
+        for part in [part for attempt in again for part in attempt.parts]:
+            part.failed(ServingClosedError(self._settings.name, f"{reason}; its batch had failed"))
 
     async def _abandon(self, reason: str, *, grace: float | None) -> None:
         self._give_up(reason)
@@ -230,8 +237,8 @@ class Engine:
 
     @property
     def waiting(self) -> int:
-        """Items that wait."""
-        return self._queue.waiting
+        """Items that wait, those of failed batches that wait to be executed again included."""
+        return self._queue.waiting + sum([part.size for attempt in self._again for part in attempt.parts])
 
     @property
     def executing(self) -> int:
@@ -244,7 +251,7 @@ class Engine:
         # Never at once: whoever is ready in this turn of the loop still gets into the batch. A timer that
         # is due already fires in the next turn.
         queue = self._queue
-        if self._flushing or queue.batch_timeout <= 0 or queue.waiting >= queue.batch_size:
+        if self._flushing or self._again or queue.batch_timeout <= 0 or queue.waiting >= queue.batch_size:
             self._scheduled = True
             self._turn = self.time()
             self.loop.call_soon(self._pump, context=self._around.context)
@@ -264,22 +271,36 @@ class Engine:
         self._cancel_timer()
         # A batch executed inline holds the loop: one at a time, so that others get their turn between.
         free = 1 if self._inline else len(self._free)
+        if self._again:
+            free -= self._execute_again(free)
         for parts in self._queue.cut(self.time(), free, flush=self._flushing):
-            self._execute(parts)
-        if self._queue.waiting:
+            self._execute(Attempt(parts))
+        if self._queue.waiting or self._again:
             if self._free and not self._scheduled:
                 self._schedule()
         elif not self._executing:
             self._idle.set()
 
-    def _execute(self, parts: list[Part]) -> None:
+    def _execute_again(self, free: int) -> int:
+        """Execute what failed batches left, oldest first; return how many partitions that took."""
+        taken = 0
+        while self._again and taken < free:
+            attempt = self._again.popleft()
+            if staying := attempt.staying():
+                taken += 1
+                self._execute(attempt._replace(parts=staying))
+        return taken
+
+    def _execute(self, attempt: Attempt) -> None:
         partition = self._free.popleft()
         try:
-            execution = Execution(parts, self._around, now=self.time(), partition=partition, emit=self._emit)
+            execution = Execution(
+                attempt, self._around, now=self.time(), partition=partition, emit=self._emit
+            )
         except BaseException as error:
             # A handler was told of the execution and raised what no handler may: nobody is left waiting.
             self._free.append(partition)
-            for part in parts:
+            for part in attempt.parts:
                 part.failed(error)
             raise
         function = self._functions[partition]
@@ -317,8 +338,12 @@ class Engine:
         execution.count(self._counters)
         self._free.append(execution.partition)
         self._executing.pop(execution, None)
-        execution.deliver()
-        if self._queue.waiting:
+        again = execution.again(self.time()) if error is not None and self._isolating else None
+        if again:
+            self._again.extend(again)
+        else:
+            execution.deliver()
+        if self._queue.waiting or self._again:
             if not self._scheduled:
                 self._schedule()
         elif not self._executing:

@@ -17,13 +17,14 @@ from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
 from typing import Any, final
 
-from sideband.errors import ServingError
+from sideband.errors import Abort, ServingError
 from sideband.observe._lifecycle import begin, end_with_error, skip
 from sideband.observe._observation import Observation
 from sideband.runs import Run, RunInfo, RunLink
 from sideband.scope._scope import Scope, current, current_scope
 from sideband.serving._batch import Batch, listed
 from sideband.serving._call import Items, Part, Single, is_error, raisable
+from sideband.serving._isolate import Attempt, halves
 from sideband.serving._settings import Counters
 
 __all__ = ["Execution", "Surroundings"]
@@ -33,13 +34,14 @@ __all__ = ["Execution", "Surroundings"]
 class Surroundings:
     """What every execution of a serving has around it: its identity, and who listens to its batches."""
 
-    __slots__ = ("context", "hooks", "info", "scope")
+    __slots__ = ("context", "hooks", "info", "isolate", "scope")
 
-    def __init__(self, info: RunInfo, scope: Scope, hooks: tuple[str, ...]) -> None:
+    def __init__(self, info: RunInfo, scope: Scope, hooks: tuple[str, ...], *, isolate: bool) -> None:
         """Take a copy of the calling context in which only the serving's own handlers listen."""
         self.info = info
         self.scope = scope
         self.hooks = hooks
+        self.isolate = isolate
         self.context: Context = copy_context()
         self.context.run(current.set, None)
         self.context.run(current_scope.set, scope)
@@ -51,10 +53,13 @@ class Execution:
 
     __slots__ = (
         "_abandoned",
+        "_cancelled",
+        "_isolate",
         "_observation",
         "_parts",
         "_queue_time",
         "_watched",
+        "attempt",
         "batch",
         "context",
         "error",
@@ -69,7 +74,7 @@ class Execution:
 
     def __init__(
         self,
-        parts: list[Part],
+        attempt: Attempt,
         around: Surroundings,
         *,
         now: float,
@@ -77,6 +82,7 @@ class Execution:
         emit: Callable[[Execution, str, list[Any]], None],
     ) -> None:
         """Put the parts' items together; `emit` is called with each event, on the emitter's thread."""
+        parts = attempt.parts
         values: list[Any] = [part.value for part in parts if type(part) is Single]
         requests: list[Items[Any]] = []
         if len(values) < len(parts):
@@ -99,22 +105,27 @@ class Execution:
         self.error: BaseException | None = None
         self.exceptional = False
         self.execute_time = 0.0
-        self._abandoned = False
+        self.attempt = attempt.number
+        self._isolate = around.isolate
+        self._abandoned = self._cancelled = False
         self._watched: Run | None = None
-        self._observation = self._observe(around, requests)
+        self._observation = self._observe(around, requests, attempt.previous)
         self.link: RunLink | None = None if self._observation is None else self._observation.run.link()
         for items in requests:
             if items.receiver.run is not None:
                 items.receiver.executing(items, self)
 
-    def _observe(self, around: Surroundings, requests: list[Items[Any]]) -> Observation | None:
+    def _observe(
+        self, around: Surroundings, requests: list[Items[Any]], previous: RunLink | None
+    ) -> Observation | None:
         found = around.scope.look()
         if found is None:
             return None
         run = self.context.run(begin, around.info, found, self.batch.values)
         served = dict.fromkeys(items.receiver.run for items in requests)
-        run.links = tuple(one.link() for one in served if one is not None)
-        run.attributes.update(batch_size=self.size, partition=self.partition)
+        links = [one.link() for one in served if one is not None]
+        run.links = (*links, previous) if previous else tuple(links)
+        run.attributes.update(batch_size=self.size, partition=self.partition, attempt=self.attempt)
         return Observation(run)
 
     # -- executing -----------------------------------------------------------------------------
@@ -186,6 +197,7 @@ class Execution:
     def _failed(self, error: BaseException) -> None:
         self.exceptional = True
         if isinstance(error, asyncio.CancelledError):
+            self._cancelled = True
             # To the callers this is a failure: nobody cancelled them.
             self.error = ServingError(self.batch.serving, "the execution of its batch was cancelled")
             self.error.__cause__ = error
@@ -204,8 +216,22 @@ class Execution:
         for part in self._parts:
             end = begin + part.size
             if isinstance(part, Items) and part.receiver.listening:
-                part.receiver.event(part, name, payload[begin:end])
+                part.receiver.event(part, self.attempt, name, payload[begin:end])
             begin = end
+
+    def again(self, now: float) -> list[Attempt]:
+        """Return what is to be executed again of a batch that failed, instead of delivering it; or nothing.
+
+        Not what was stopped on purpose: cancelled, given up, or aborted by a handler.
+        """
+        error = self.error
+        if not self._isolate or self.size < 2 or self._abandoned or self._cancelled:
+            return []
+        if not isinstance(error, Exception) or isinstance(error, Abort):
+            return []
+        divided = halves(self._parts, now)
+        self._let_go()
+        return [Attempt(parts, self.attempt + 1, self.link) for parts in divided]
 
     def deliver(self) -> None:
         """Tell each part its results, or the error; then let go of them all."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, final
 from weakref import WeakKeyDictionary
@@ -13,6 +14,7 @@ from weakref import WeakKeyDictionary
 from sideband.errors import WrongThreadError
 from sideband.serving._call import Call, Items
 from sideband.serving._execution import Execution, Surroundings
+from sideband.serving._isolate import Attempt
 from sideband.serving._model import Blueprint
 from sideband.serving._settings import Counters, Settings
 
@@ -96,15 +98,24 @@ class InlineRequest:
             for start in range(0, len(values), longest):
                 now = time.monotonic()
                 part = Items(call, values, start, min(longest, len(values) - start), now)
-                execution = Execution([part], self._around, now=now, partition=0, emit=self._emit)
-                await self._execute(execution, function)
-                execution.count(self._inline.counters)
-                execution.deliver()
+                await self._attempt(Attempt([part]), function)
                 if call.finished:
                     break
             return call.outcome()
         finally:
             call.leave()
+
+    async def _attempt(self, first: Attempt, function: Callable[[Any], Any]) -> None:
+        waiting = deque([first])
+        while waiting and not self._call.finished:
+            attempt, now = waiting.popleft(), time.monotonic()
+            execution = Execution(attempt, self._around, now=now, partition=0, emit=self._emit)
+            await self._execute(execution, function)
+            execution.count(self._inline.counters)
+            again = [] if execution.error is None else execution.again(time.monotonic())
+            waiting.extend(again)
+            if not again:
+                execution.deliver()
 
     async def _prepare(self) -> Callable[[Any], Any]:
         context = self._around.context.copy()

@@ -253,8 +253,12 @@ class _Remote:
     def executing(self, part: Items[Any], execution: Executed) -> None:
         self._post(self._call.executing, part, execution)
 
-    def event(self, part: Items[Any], name: str, payload: list[Any]) -> None:
-        self._post(self._call.event, part, name, payload)
+    @property
+    def finished(self) -> bool:
+        return self._call.finished
+
+    def event(self, part: Items[Any], attempt: int, name: str, payload: list[Any]) -> None:
+        self._post(self._call.event, part, attempt, name, payload)
 
     def done(self, part: Items[Any], execution: Executed, own: list[Any]) -> None:
         if execution.exceptional and self._call.failure(own) is not None:

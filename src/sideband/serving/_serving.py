@@ -57,6 +57,7 @@ class Serving(Generic[T, R]):
         map_results: Callable[[list[Any]], Sequence[Any]] | None = None,
         max_queue: int = 65_536,
         shutdown_timeout: float = 30.0,
+        isolate_errors: bool = False,
         executor: Executor = "thread",
         callbacks: Iterable[HandlerLike] = (),
     ) -> None:
@@ -76,6 +77,9 @@ class Serving(Generic[T, R]):
             map_results: applied, in the caller, to the list of its results; has to give one a value.
             max_queue: the most items that wait; a call over it is refused with `QueueFullError`.
             shutdown_timeout: seconds that closing may take.
+            isolate_errors: execute a batch that failed again in halves, and these in halves, so that only
+                the items that fail by themselves do; an item of a batch of n is executed at most
+                1 + ceil(log2 n) times. For functions that may be executed twice.
             executor: where a plain function is executed: in a "thread" of each partition, or "inline"
                 on the event loop, for functions that take microseconds.
             callbacks: handlers of the batches' own runs, which have no parent.
@@ -97,6 +101,7 @@ class Serving(Generic[T, R]):
             map_results=map_results,
             max_queue=max_queue,
             shutdown_timeout=shutdown_timeout,
+            isolate_errors=isolate_errors,
             executor=executor,
         )
         self._counters = Counters()

@@ -29,6 +29,7 @@ class ServingOptions(TypedDict, total=False):
     map_results: Callable[[list[Any]], Sequence[Any]] | None
     max_queue: int
     shutdown_timeout: float
+    isolate_errors: bool
     executor: Executor
     callbacks: Iterable[HandlerLike]
 
@@ -47,6 +48,7 @@ class Settings:
     map_results: Callable[[list[Any]], Sequence[Any]] | None
     max_queue: int
     shutdown_timeout: float
+    isolate_errors: bool
     executor: Executor
 
     def __post_init__(self) -> None:
@@ -66,6 +68,7 @@ class Settings:
             if mapping is not None and not callable(mapping):
                 msg = f"{option} must be a function of a list, got {mapping!r}"
                 raise TypeError(msg)
+        _check_flag("isolate_errors", self.isolate_errors)
         if self.executor not in get_args(Executor):
             msg = f"executor must be one of {get_args(Executor)}, got {self.executor!r}"
             raise ValueError(msg)
@@ -87,6 +90,12 @@ def _check_seconds(option: str, seconds: Any) -> None:
     if not 0 <= seconds < float("inf"):
         msg = f"{option} must be a finite number of seconds, not negative, got {seconds!r}"
         raise ValueError(msg)
+
+
+def _check_flag(option: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        msg = f"{option} must be True or False, got {value!r}"
+        raise TypeError(msg)
 
 
 def _check_hooks(hooks: tuple[Any, ...]) -> None:
