@@ -6,6 +6,7 @@ import asyncio
 import selectors
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -161,6 +162,27 @@ class Log:
         self.batches.append(list(batch))
         self.times.append(asyncio.get_running_loop().time())
         return list(batch)
+
+
+class PoisonError(Exception):
+    """What a poisoned item fails its batch with."""
+
+
+class Poisoned:
+    """A batch function that raises where an item is poisoned, and counts how often each item was executed."""
+
+    def __init__(self, *poison: Any) -> None:
+        self.poison = set(poison)
+        self.batches: list[list[Any]] = []
+        self.executed: Counter[Any] = Counter()
+
+    def __call__(self, batch: Batch[Any]) -> list[Any]:
+        self.batches.append(list(batch))
+        self.executed.update(batch)
+        for item in batch:
+            if item in self.poison:
+                raise PoisonError(item)
+        return [("result", item) for item in batch]
 
 
 def identity(batch: Batch[Any]) -> list[Any]:
