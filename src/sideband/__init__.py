@@ -4,6 +4,9 @@ The names here are the whole of what most programs need; servings, streams and t
 of their own. Importing this package loads the standard library alone.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from sideband.errors import Abort, SidebandError
 from sideband.handlers import Handler, HandlerLike, at, compose, handler, only
 from sideband.observe import component, emit, is_component, observe, transform
@@ -18,6 +21,9 @@ from sideband.scope import (
     propagate,
 )
 
+if TYPE_CHECKING:
+    from sideband.components import by_component
+
 __all__ = [
     "Abort",
     "Component",
@@ -31,6 +37,7 @@ __all__ = [
     "SidebandError",
     "add_global_handler",
     "at",
+    "by_component",
     "callbacks",
     "component",
     "compose",
@@ -47,3 +54,15 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+_LATER = {"by_component": "sideband.components"}
+"""Names that are loaded when they are asked for, and where from: watching and being watched do not need them."""
+
+if not TYPE_CHECKING:  # a type checker would take it to mean that any name is there
+
+    def __getattr__(name: str) -> Any:
+        """Load a name that is not needed at first, and keep it."""
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+        found = globals()[name] = getattr(import_module(_LATER[name]), name)
+        return found

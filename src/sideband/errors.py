@@ -3,6 +3,8 @@
     SidebandError
     ├── Abort                       a handler stops the run that it watches
     ├── HandlerRefusedError         (TypeError) a handler that cannot work was attached
+    ├── SerialisationError          (ValueError) a value with no form in JSON, or JSON that is no value
+    ├── ToolArgumentsError          (ValueError) a model's arguments for a tool are no JSON object
     ├── StreamError
     │   ├── ReaderClosedError       (BrokenPipeError) sent to a reader that had closed
     │   ├── StreamBrokenError       (RuntimeError) the producer went away without an ending
@@ -24,6 +26,7 @@ Each leaf inherits the built-in in brackets, too, so that code that knows nothin
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable
 
 __all__ = [
@@ -35,6 +38,7 @@ __all__ = [
     "NotStartedError",
     "QueueFullError",
     "ReaderClosedError",
+    "SerialisationError",
     "ServingClosedError",
     "ServingError",
     "SidebandError",
@@ -43,6 +47,7 @@ __all__ = [
     "StreamClosedError",
     "StreamError",
     "StreamLoopError",
+    "ToolArgumentsError",
     "UnknownHookError",
     "WrongThreadError",
 ]
@@ -67,6 +72,29 @@ class HandlerRefusedError(SidebandError, TypeError):
         """Say what was given and why it cannot be a handler."""
         super().__init__(f"{candidate!r} cannot be attached as a handler: {reason}")
         self.candidate = candidate
+        self.reason = reason
+
+
+class SerialisationError(SidebandError, ValueError):
+    """A value cannot be written as JSON, or JSON does not hold the value that it says."""
+
+    def __init__(self, value: object, reason: str) -> None:
+        """Show the value, shortened, and say why."""
+        super().__init__(f"{reprlib.repr(value)} cannot be converted: {reason}")
+        self.value = value
+        self.reason = reason
+
+
+class ToolArgumentsError(SidebandError, ValueError):
+    """What a model wrote as the arguments of a tool cannot be read; tell the model, it may do better."""
+
+    def __init__(self, tool: str, arguments: str, reason: str) -> None:
+        """Show what it wrote, shortened, and say why that does not do."""
+        super().__init__(
+            f"the arguments {reprlib.repr(arguments)} for the tool {tool!r} cannot be read: {reason}"
+        )
+        self.tool = tool
+        self.arguments = arguments
         self.reason = reason
 
 

@@ -1,5 +1,77 @@
-"""Typed payloads that generation, graphs and servings share. May import runs and what is below observe."""
+"""Typed payloads that generation, graphs and servings share. May import what is below: observe, handlers, runs, errors."""
 
-from sideband.components._payloads import Document, EmbeddingInput, EmbeddingOutput, Usage
+from sideband.components._by_component import HandlersByKind, by_component
+from sideband.components._join import MessageJoiner
+from sideband.components._json import from_jsonable, serialisable, to_jsonable
+from sideband.components._messages import (
+    AudioPart,
+    FilePart,
+    ImagePart,
+    Message,
+    Part,
+    Role,
+    TextPart,
+    ToolCall,
+    ToolDefinition,
+    ToolResult,
+    VideoPart,
+)
+from sideband.components._payloads import (
+    ChatModelInput,
+    ChatModelOutput,
+    EmbeddingInput,
+    EmbeddingOutput,
+    IndexerInput,
+    IndexerOutput,
+    LoaderInput,
+    LoaderOutput,
+    PromptInput,
+    PromptOutput,
+    RetrieverInput,
+    RetrieverOutput,
+    ToolInput,
+    ToolOutput,
+    TransformerInput,
+    TransformerOutput,
+    Vectors,
+)
+from sideband.components._values import Document, Usage
 
-__all__ = ["Document", "EmbeddingInput", "EmbeddingOutput", "Usage"]
+__all__ = [
+    "AudioPart",
+    "ChatModelInput",
+    "ChatModelOutput",
+    "Document",
+    "EmbeddingInput",
+    "EmbeddingOutput",
+    "FilePart",
+    "HandlersByKind",
+    "ImagePart",
+    "IndexerInput",
+    "IndexerOutput",
+    "LoaderInput",
+    "LoaderOutput",
+    "Message",
+    "MessageJoiner",
+    "Part",
+    "PromptInput",
+    "PromptOutput",
+    "RetrieverInput",
+    "RetrieverOutput",
+    "Role",
+    "TextPart",
+    "ToolCall",
+    "ToolDefinition",
+    "ToolInput",
+    "ToolOutput",
+    "ToolResult",
+    "TransformerInput",
+    "TransformerOutput",
+    "Usage",
+    "Vectors",
+    "VideoPart",
+    "by_component",
+    "from_jsonable",
+    "serialisable",
+    "to_jsonable",
+]
