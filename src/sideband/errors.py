@@ -5,6 +5,7 @@
     ├── HandlerRefusedError         (TypeError) a handler that cannot work was attached
     ├── SerialisationError          (ValueError) a value with no form in JSON, or JSON that is no value
     ├── ToolArgumentsError          (ValueError) a model's arguments for a tool are no JSON object
+    ├── MissingExtraError           (ImportError) a package of one of the extras is not installed
     ├── StreamError
     │   ├── ReaderClosedError       (BrokenPipeError) sent to a reader that had closed
     │   ├── StreamBrokenError       (RuntimeError) the producer went away without an ending
@@ -35,6 +36,7 @@ __all__ = [
     "HandlerRefusedError",
     "LateEmitError",
     "LengthMismatchError",
+    "MissingExtraError",
     "NotStartedError",
     "QueueFullError",
     "ReaderClosedError",
@@ -96,6 +98,19 @@ class ToolArgumentsError(SidebandError, ValueError):
         self.tool = tool
         self.arguments = arguments
         self.reason = reason
+
+
+class MissingExtraError(SidebandError, ImportError):
+    """A package that belongs to one of the extras, or a file of it, is not installed."""
+
+    def __init__(self, extra: str, missing: str) -> None:
+        """Say what is missing and which command installs it."""
+        super().__init__(
+            f'{extra!r} needs {missing}, which is not installed; run: pip install "sideband[{extra}]"',
+            name=missing,
+        )
+        self.extra = extra
+        self.missing = missing
 
 
 class StreamError(SidebandError):

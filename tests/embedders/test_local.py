@@ -11,7 +11,7 @@ import pytest
 from sideband import Handler, Run, callbacks
 from sideband.components import Usage
 from sideband.embedders import Embedder, _local
-from sideband.embedders._errors import MissingExtraError
+from sideband.errors import MissingExtraError
 
 
 class Seen(Handler):

@@ -9,8 +9,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from sideband.embedders._errors import MissingExtraError, ModelChangedError, UnknownEmbedderError
+from sideband.embedders._errors import ModelChangedError, UnknownEmbedderError
 from sideband.embedders._protocol import Embedder, Embeddings
+from sideband.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from sideband.embedders.minilm import MiniLM as MiniLM

@@ -2,7 +2,6 @@
 
 SidebandError
 ├── UnknownEmbedderError    (LookupError) no embedder has the name
-├── MissingExtraError       (ImportError) what the embedder needs is not installed
 └── ModelChangedError       (ValueError) another version of the model is installed than was asked for
 """
 
@@ -12,7 +11,7 @@ from collections.abc import Iterable
 
 from sideband.errors import SidebandError
 
-__all__ = ["MissingExtraError", "ModelChangedError", "UnknownEmbedderError"]
+__all__ = ["ModelChangedError", "UnknownEmbedderError"]
 
 
 class UnknownEmbedderError(SidebandError, LookupError):
@@ -23,19 +22,6 @@ class UnknownEmbedderError(SidebandError, LookupError):
         self.name = name
         self.known: tuple[str, ...] = tuple(known)
         super().__init__(f"there is no embedder {name!r}; there are: {', '.join(map(repr, self.known))}")
-
-
-class MissingExtraError(SidebandError, ImportError):
-    """A package that the embedder needs, or a file of it, is not installed."""
-
-    def __init__(self, extra: str, missing: str) -> None:
-        """Say what is missing and which command installs it."""
-        super().__init__(
-            f'the embedder {extra!r} needs {missing}, which is not installed; run: pip install "sideband[{extra}]"',
-            name=missing,
-        )
-        self.extra = extra
-        self.missing = missing
 
 
 class ModelChangedError(SidebandError, ValueError):

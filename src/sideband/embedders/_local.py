@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sideband.components import Usage
-from sideband.embedders._errors import MissingExtraError
 from sideband.embedders._protocol import Embeddings
+from sideband.errors import MissingExtraError
 from sideband.observe import observe
 
 if TYPE_CHECKING:
