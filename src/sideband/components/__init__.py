@@ -1,7 +1,7 @@
 """Typed payloads that generation, graphs and servings share. May import what is below: observe, handlers, runs, errors."""
 
 from sideband.components._by_component import HandlersByKind, by_component
-from sideband.components._join import MessageJoiner
+from sideband.components._join import CallJoiner, MessageJoiner
 from sideband.components._json import from_jsonable, serialisable, to_jsonable
 from sideband.components._messages import (
     AudioPart,
@@ -39,6 +39,7 @@ from sideband.components._values import Document, Usage
 
 __all__ = [
     "AudioPart",
+    "CallJoiner",
     "ChatModelInput",
     "ChatModelOutput",
     "Document",

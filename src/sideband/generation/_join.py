@@ -1,0 +1,128 @@
+"""How the frames of a stream become one message. May import components and streams."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, final
+
+from sideband.components import (
+    ChatModelOutput,
+    Message,
+    MessageJoiner,
+    ToolResult,
+    Usage,
+)
+from sideband.generation._frames import MESSAGE_METADATA, CustomContent, Frame, ResponseMeta
+from sideband.streams import accumulator
+
+__all__ = ["FrameJoiner", "join_frames"]
+
+
+@accumulator(Frame)
+@final
+class FrameJoiner:
+    """Puts frames together as they come: text, parts and calls of tools into one message, usages into their sum.
+
+    Registered for `sideband.streams.join`, which makes the `value` of frames, the message.
+
+    Cost: 0.05 to 0.1 µs a frame of text.
+    """
+
+    __slots__ = ("_message", "_response", "_said", "_usage", "tool_results")
+
+    def __init__(self) -> None:
+        """Start without a frame."""
+        self._message = MessageJoiner()
+        self._said: list[str] = []
+        self._usage: Usage | None = None
+        self._response: ResponseMeta | None = None
+        self.tool_results: list[ToolResult] = []
+        """What tools gave, where they were executed on the way."""
+
+    def add(self, frame: Frame, /) -> None:
+        """Take one frame more."""
+        if frame.kind == "text":
+            self._said.append(frame.content)
+            return
+        if self._said:
+            self._flush()
+        take = _TAKERS.get(frame.kind)
+        if take is not None:
+            take(self, frame.content)
+
+    def _flush(self) -> None:
+        self._message.add(Message("assistant", "".join(self._said)))
+        self._said.clear()
+
+    def _reasoning(self, content: str) -> None:
+        self._message.add(Message("assistant", reasoning=content))
+
+    def _part(self, content: Any) -> None:
+        self._message.add(Message("assistant", (content,)))
+
+    def _tool_call(self, content: Any) -> None:
+        self._message.add(Message("assistant", tool_calls=(content,)))
+
+    def _tool_result(self, content: ToolResult) -> None:
+        self.tool_results.append(content)
+
+    def _add_usage(self, content: Usage | None) -> None:
+        if content is not None:
+            self._usage = content if self._usage is None else self._usage + content
+
+    def _custom(self, content: CustomContent) -> None:
+        data = content.data
+        is_mapping: bool = isinstance(data, Mapping)
+        if content.type == MESSAGE_METADATA and is_mapping:
+            self._message.add(Message("assistant", metadata=data))
+
+    def _keep_response(self, content: ResponseMeta) -> None:
+        self._response = content
+
+    @property
+    def value(self) -> Message:
+        """The message so far."""
+        if self._said:
+            self._flush()
+        return self._message.value
+
+    @property
+    def response(self) -> ResponseMeta | None:
+        """What the provider said of its answer; None before it did."""
+        return self._response
+
+    @property
+    def usage(self) -> Usage | None:
+        """The sum of the usage frames, filled with what the response says; None where neither says anything."""
+        told = None if self._response is None else self._response.usage
+        if self._usage is None or told is None:
+            return self._usage or told
+        return self._usage.filled_from(told)
+
+    @property
+    def output(self) -> ChatModelOutput:
+        """The answer so far: message, usage, and what the provider said of it."""
+        response = self._response or ResponseMeta()
+        return ChatModelOutput(self.value, self.usage, response.finish_reason, response.model, response.id)
+
+
+_TAKERS: dict[str, Callable[[FrameJoiner, Any], None]] = {
+    "reasoning": FrameJoiner._reasoning,
+    "audio": FrameJoiner._part,
+    "image": FrameJoiner._part,
+    "video": FrameJoiner._part,
+    "tool_call": FrameJoiner._tool_call,
+    "tool_result": FrameJoiner._tool_result,
+    "usage": FrameJoiner._add_usage,
+    "custom": FrameJoiner._custom,
+    "response": FrameJoiner._keep_response,
+}
+"""By kind: what is done with a frame's content. Text is dealt with first, and control says nothing of the message."""
+
+
+def join_frames(frames: Iterable[Frame]) -> ChatModelOutput:
+    """Put frames at hand together; see `FrameJoiner`."""
+    joiner = FrameJoiner()
+    for frame in frames:
+        joiner.add(frame)
+    return joiner.output
