@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -98,6 +98,12 @@ async def until(condition: Callable[[], bool]) -> None:
 async def collected(chunks: AsyncIterator[Any]) -> list[Any]:
     """Read a stream to its end."""
     return [chunk async for chunk in chunks]
+
+
+async def drive_to_its_own_wait(coroutine: Coroutine[Any, Any, Any]) -> None:
+    """Drive a coroutine without a task, past the handlers that it waits for, to the future that its body waits for."""
+    while isinstance(waiting := coroutine.send(None), asyncio.Task):
+        await until(waiting.done)
 
 
 def errors(caplog: Any) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sideband.handlers import _plan
-from sideband.observe import _lifecycle, _observation, _stream_run, _streamed
+from sideband.observe import _lifecycle, _observation, _returned, _stream_run, _streamed
 from sideband.runs import Outcome
 from sideband.scope._scope import listeners
 
@@ -25,7 +25,7 @@ def mutant(apply: Mutation) -> Mutation:
 
 def everywhere(patch: pytest.MonkeyPatch, name: str, wrap: Callable[[Any], Any]) -> None:
     """Replace a function in every module that has it."""
-    for module in (_plan, _lifecycle, _observation, _streamed, _stream_run):
+    for module in (_plan, _lifecycle, _observation, _streamed, _stream_run, _returned):
         if hasattr(module, name):
             patch.setattr(module, name, wrap(getattr(module, name)))
 

@@ -231,6 +231,25 @@ class Stop(BaseException):
     """No `Exception`."""
 
 
+async def test_a_start_that_was_done_when_the_cancellation_came_gets_its_ending() -> None:
+    """Also where the run has not yet learned that its handler is done."""
+    calls: list[str] = []
+
+    async def body_cancelled_at_turn(turn: int) -> None:
+        task = asyncio.create_task(hang())
+        for _ in range(turn):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    for turn in range(1, 6):
+        calls.clear()
+        with callbacks(AsyncLog("A", calls)):
+            await body_cancelled_at_turn(turn)
+        assert ("A start" in calls) == ("A error" in calls), turn
+
+
 async def test_what_is_no_exception_comes_out_of_an_awaited_ending_after_all_were_told() -> None:
     """As from a plain ending."""
     calls: list[str] = []

@@ -263,6 +263,22 @@ def test_an_event_emitted_by_a_handler_is_told_in_a_copy_of_its_context() -> Non
     assert seen[:2] == [("first", "none/block"), ("second", "none/block")]
 
 
+@pytest.mark.parametrize("tracer", [tracing, tracing_async])
+async def test_an_event_emitted_in_a_thread_sees_the_span_of_its_run(tracer: Handler) -> None:
+    """Whatever context the thread has, and while the run's own handlers wait."""
+    seen: list[str] = []
+
+    class Seeing(Handler):
+        def on_event(self, run: Run, name: str, payload: Any) -> None:
+            seen.append(span.get())
+
+    with watched(Seeing(), tracer):
+        async with observe("block") as run:
+            await asyncio.get_running_loop().run_in_executor(None, run.emit, "event")
+
+    assert seen == ["none/block"]
+
+
 def test_components_called_by_a_handler_are_children_of_its_run() -> None:
     """A handler's own work is watched like any other, under the run that it handles."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import pytest
 from sideband import Ending, Outcome, Run, component, handler
 from sideband.errors import HandlerRefusedError
 
-from .helpers import collected, errors, watched
+from .helpers import collected, drive_to_its_own_wait, errors, watched
 
 
 @component("Lambda")
@@ -226,3 +227,63 @@ async def test_a_variable_set_around_the_yield_is_reset_without_complaint(
 
     assert seen == ["see 1"] * 3
     assert errors(caplog) == []
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("ending", ["dropped", "closed"])
+async def test_a_generator_whose_ending_cannot_be_awaited_is_closed_in_its_own_context(
+    waits: bool, ending: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not by the loop, later and elsewhere, where its tokens do not hold; it may not wait meanwhile."""
+    seen: list[str] = []
+
+    @handler
+    async def setting(run: Run, value: Any) -> AsyncGenerator[None, Ending]:
+        token = variable.set("set")
+        try:
+            yield
+            seen.append("resumed")
+        finally:
+            variable.reset(token)
+            seen.append("reset")
+            if waits:
+                await asyncio.sleep(0)
+                seen.append("waited")
+
+    @component("Lambda")
+    async def forever() -> None:
+        await asyncio.get_running_loop().create_future()
+
+    with watched(setting) as recorder:
+        if ending == "dropped":
+            stream = count(2)
+            await anext(stream)
+            with pytest.warns(ResourceWarning, match="dropped half-read"):
+                del stream
+        else:
+            coroutine = forever()
+            await drive_to_its_own_wait(coroutine)
+            coroutine.close()
+        assert seen == ["reset"]
+
+    assert [str(run.outcome) for run in recorder.runs()] == ["closed" if ending == "dropped" else "cancelled"]
+    assert errors(caplog) == []
+
+
+async def test_a_generator_that_fails_to_close_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """As any failing handler, and the run ends all the same."""
+
+    @handler
+    async def failing(run: Run, value: Any) -> AsyncGenerator[None, Ending]:
+        try:
+            yield
+        finally:
+            raise LookupError
+
+    with watched(failing):
+        stream = count(2)
+        await anext(stream)
+        with pytest.warns(ResourceWarning, match="dropped half-read"):
+            del stream
+
+    assert len(errors(caplog)) == 1

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
-from typing import Any, final, overload
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from typing import Any, TypeVar, final, overload
 
 from sideband.errors import HandlerRefusedError
 from sideband.handlers._handler import TIMINGS, Handler
 from sideband.runs import Ending, Outcome, Run
 
-__all__ = ["AsyncGeneratorHandler", "FunctionHandler", "GeneratorHandler", "handler"]
+__all__ = ["AsyncGeneratorHandler", "FunctionHandler", "GeneratorHandler", "handler", "unknown_to_the_loop"]
 
+T = TypeVar("T")
 Timing = Callable[[Run, Any], Any]
 ErrorTiming = Callable[[Run, BaseException], Any]
 EventTiming = Callable[[Run, str, Any], None]
@@ -65,6 +68,19 @@ class GeneratorHandler(Handler):
 _RETURNED: Any = object()
 
 
+def unknown_to_the_loop(step: Callable[..., T], *args: Any) -> T:
+    """Make the first step of an asynchronous generator that something else closes.
+
+    A loop closes the generators that it knows when it shuts down, in any order and any context.
+    """
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        return step(*args)
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+
+
 @final
 class AsyncGeneratorHandler(Handler):
     """As `GeneratorHandler`, for an asynchronous generator function and asynchronous runs."""
@@ -77,33 +93,63 @@ class AsyncGeneratorHandler(Handler):
     async def on_start(self, run: Run, input: Any) -> None:  # noqa: A002
         """Run the generator up to its `yield`."""
         generator = self._function(run, input)
-        if await anext(generator, _RETURNED) is not _RETURNED:
-            run.state[self] = generator
-
-    async def on_end(self, run: Run, output: Any) -> None:
-        """Hand the generator how the run ended."""
-        await self._resume(run, Ending(run.outcome or Outcome.OK, output, None))
-
-    async def on_error(self, run: Run, error: BaseException) -> None:
-        """Hand the generator the exception."""
-        await self._resume(run, Ending(run.outcome or Outcome.ERROR, None, error))
-
-    async def _resume(self, run: Run, ending: Ending) -> None:
-        if self not in run.state:
-            return
-        generator: AsyncGenerator[None, Ending] = run.state[self]
-        del run.state[self]
         try:
-            await generator.asend(ending)
+            await unknown_to_the_loop(generator.__anext__)
         except StopAsyncIteration:
             return
-        await generator.aclose()
-        msg = f"{self._function!r} yielded twice; a handler yields once, where the run happens"
-        raise RuntimeError(msg)
+        run.state[self] = generator
+
+    def on_end(self, run: Run, output: Any) -> Awaitable[None] | None:
+        """Hand the generator how the run ended."""
+        return self._resume(run, Ending(run.outcome or Outcome.OK, output, None))
+
+    def on_error(self, run: Run, error: BaseException) -> Awaitable[None] | None:
+        """Hand the generator the exception."""
+        return self._resume(run, Ending(run.outcome or Outcome.ERROR, None, error))
+
+    def _resume(self, run: Run, ending: Ending) -> _Resumption | None:
+        if self not in run.state:
+            return None
+        generator: AsyncGenerator[None, Ending] = run.state[self]
+        del run.state[self]
+        return _Resumption(generator, ending, self._function)
 
     def __repr__(self) -> str:
         """Show the function."""
         return f"handler({self._function!r})"
+
+
+@final
+class _Resumption(Awaitable[None]):
+    """What is left of a generator: awaited, it is told how the run ended; where nobody can wait, it is closed."""
+
+    __slots__ = ("_ending", "_function", "_generator")
+
+    def __init__(
+        self, generator: AsyncGenerator[None, Ending], ending: Ending, function: AsyncGeneratorFunction
+    ) -> None:
+        self._generator = generator
+        self._ending = ending
+        self._function = function
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return self._resume().__await__()
+
+    async def _resume(self) -> None:
+        try:
+            await self._generator.asend(self._ending)
+        except StopAsyncIteration:
+            return
+        await self._generator.aclose()
+        msg = f"{self._function!r} yielded twice; a handler yields once, where the run happens"
+        raise RuntimeError(msg)
+
+    def close(self) -> None:
+        # Left to the event loop, it would be closed in another context, where its tokens do not hold.
+        closing: Any = self._generator.aclose()
+        with contextlib.suppress(StopIteration):
+            closing.send(None)
+            closing.throw(GeneratorExit)  # it wants to wait
 
 
 @final

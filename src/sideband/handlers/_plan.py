@@ -5,8 +5,8 @@ May import errors and runs.
 1. `Listeners` are the handlers of a scope, filters included, in the order in which they were given.
 2. A `Plan` is what is left of them for one run: filtered, each handler once at its outermost place,
    indexed by timing. It never changes, so a run ends with the handlers with which it started.
-3. Handlers are called in the private context of the run. While that is in use, by one of the run's
-   handlers or by another thread, they are called in a copy of the caller's.
+3. Handlers are called in the private context of the run, those of an event in a copy of it. While it
+   is in use, by one of the run's handlers, they are called in a copy of the caller's.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, final
 
 from sideband.errors import Abort
 from sideband.handlers._attach import Entry
-from sideband.handlers._handler import Handler, is_async, override
+from sideband.handlers._handler import Handler, override
 from sideband.runs import Component, Run, RunInfo
 
 __all__ = ["Call", "Listeners", "Pending", "Plan", "again", "enter", "fire", "settle", "skip_async"]
@@ -64,7 +64,6 @@ class Plan:
 
     __slots__ = (
         "_narrowed",
-        "asynchronous",
         "chunks",
         "ends",
         "errors",
@@ -86,8 +85,6 @@ class Plan:
         self.events: tuple[Call, ...] = self._calls("on_event")
         self.openings: tuple[Call, ...] = self._calls("on_end_with_stream_output")
         self.stream_starts: tuple[Call, ...] = tuple(reversed(self._calls("on_start_with_stream_input")))
-        waiting = (self.starts, self.ends, self.errors, self.chunks, self.openings, self.stream_starts)
-        self.asynchronous: bool = any(is_async(call.method) for calls in waiting for call in calls)
         self.keeps_output: bool = any(call.handler.wants_output for call in self.ends)
         self._narrowed: dict[frozenset[int], Plan] = {}
 
@@ -111,9 +108,12 @@ class Plan:
         """Tell the handlers of one event, on the emitter's thread."""
         if not self.events:
             return
-        # A task that waits for an asynchronous handler has to find the private context free, or it hangs.
-        context = None if self.asynchronous else run._context
-        enter(context or copy_context(), _fire_event, self.events, run, name, payload)
+        # In a copy: whoever emits, on whatever thread, must not keep the private context from a task that waits
+        # for an asynchronous handler, or from the run's ending.
+        context = run._context
+        (copy_context() if context is None else context.copy()).run(
+            _fire_event, self.events, run, name, payload
+        )
 
 
 def _fire_event(calls: tuple[Call, ...], run: Run, name: str, payload: Any) -> None:
@@ -193,11 +193,12 @@ def report(run: Run, call: Call, timing: str, error: BaseException) -> None:
 
 
 def skip_async(awaitable: Any, handler: Handler, timing: str) -> None:
-    """Drop what a plain call cannot await, and say so once for a handler."""
-    if inspect.iscoroutine(awaitable):
-        awaitable.close()
+    """Drop what a plain call cannot await, closed where it can be, and say so once for a handler."""
     if inspect.isawaitable(awaitable):
         warn_once(handler, timing)
+        close = getattr(awaitable, "close", None)
+        if close is not None:
+            close()
 
 
 def warn_once(handler: Handler, timing: str) -> None:

@@ -9,8 +9,9 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from sideband.observe._lifecycle import begin
 from sideband.observe._observation import Observation
+from sideband.observe._returned import watch_returned
 from sideband.observe._signature import Signature
-from sideband.observe._streamed import ObservedAsyncGenerator, watch_generator, watch_returned
+from sideband.observe._streamed import ObservedAsyncGenerator, watch_generator
 from sideband.observe._tap import Tap, listen
 from sideband.runs import Component
 from sideband.scope._scope import current_run, listeners

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar, cast, final
 
 from sideband.errors import StreamBusyError
 from sideband.handlers._plan import Call, report, skip_async
-from sideband.observe._lifecycle import Streams
+from sideband.observe._lifecycle import Streams, task_in
 from sideband.runs import Run
 from sideband.streams import Copy, SyncCopy
 from sideband.streams._fanout import Cursor, Fanout
@@ -56,11 +56,7 @@ class Following:
 
     def add(self, awaitable: Any, call: Call, timing: str) -> None:
         """Let what a handler's method gave run, in a copy of the run's private context."""
-
-        async def follow() -> None:
-            await awaitable
-
-        task = asyncio.get_running_loop().create_task(follow(), context=copy_context())
+        task = task_in(copy_context(), awaitable)
         _following.add(task)
         self._tasks[task] = (call, timing)
         task.add_done_callback(self._done)

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from contextvars import Context, ContextVar, Token, copy_context
 from typing import Any, Protocol, final
@@ -34,6 +35,7 @@ __all__ = [
     "skip",
     "start",
     "starts_of",
+    "task_in",
     "wait_ending",
     "wait_start",
 ]
@@ -179,7 +181,10 @@ def skip(run: Run, pending: Pending | None) -> None:
         return
     try:
         while pending is not None:
-            skip_async(pending.awaitable, pending.call.handler, pending.timing)
+            try:
+                enter(context_of(run), skip_async, pending.awaitable, pending.call.handler, pending.timing)
+            except Exception as error:  # noqa: BLE001 - a handler's failure is never its run's
+                report(run, pending.call, pending.timing, error)
             pending = _go_on(run, pending)
     finally:
         _let_go(run)
@@ -203,11 +208,20 @@ async def wait_start(run: Run, pending: Pending | None) -> None:
     Cancellation: goes to the handler that is being awaited, and on to the run.
     """
     while pending is not None:
+        task = task_in(context_of(run), pending.awaitable)
         try:
-            await _task(pending.awaitable, context_of(run))
-        except BaseException as error:  # noqa: BLE001 - `settle` logs or raises
+            await task
+        except BaseException as error:
+            if pending.timing == "on_start" and _returned(task):
+                # The cancellation came after the handler was done: those inside of it have not started.
+                run._begun = pending.call.place
+                raise
             settle(run, pending.call, pending.timing, error)
         pending = _go_on(run, pending)
+
+
+def _returned(task: asyncio.Task[None]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None
 
 
 async def wait_ending(run: Run, pending: Pending | None) -> None:
@@ -224,7 +238,7 @@ async def wait_ending(run: Run, pending: Pending | None) -> None:
     patience = _Patience()
     try:
         while pending is not None:
-            task = _task(pending.awaitable, context_of(run))
+            task = task_in(context_of(run), pending.awaitable)
             await patience.wait(task)
             stopped = _settle_ending(run, pending, task)
             pending = _go_on(run, pending._replace(stopped=pending.stopped or stopped))
@@ -280,11 +294,15 @@ class _Patience:
             await self.wait(task)
 
 
-def _task(awaitable: Any, context: Context) -> asyncio.Task[None]:
+def task_in(context: Context, awaitable: Any) -> asyncio.Task[None]:
+    """Let what a handler's method gave run in a context of its own."""
+
     async def wait() -> None:
         await awaitable
 
-    return asyncio.get_running_loop().create_task(wait(), context=context)
+    # A coroutine as it is: wrapped, it would never be awaited if its task is cancelled at once.
+    coroutine = awaitable if inspect.iscoroutine(awaitable) else wait()
+    return asyncio.get_running_loop().create_task(coroutine, context=context)
 
 
 @final

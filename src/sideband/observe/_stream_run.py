@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import warnings
@@ -69,6 +70,7 @@ class StreamedRun:
         "_kept",
         "_run_in_context",
         "_token",
+        "closers",
         "dropped",
         "over",
         "run",
@@ -88,6 +90,8 @@ class StreamedRun:
         self._around: Run | None = None
         self._token: Token[Run | None] | None = None
         self._ended = False
+        self.closers: list[asyncio.Future[None]] | None = None
+        """Who waits to close the stream while the handlers of its ending are awaited."""
         self.started = False
         self.dropped = False
         self.over = False

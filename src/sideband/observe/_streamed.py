@@ -8,25 +8,38 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import sys
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 from types import TracebackType
 from typing import Any, Generic, TypeVar, cast, final
 
 from sideband.handlers import Listeners
+from sideband.handlers._generator import unknown_to_the_loop
 from sideband.handlers._plan import Pending
-from sideband.observe._lifecycle import end, skip, wait_ending, wait_start
+from sideband.observe._lifecycle import skip, wait_ending, wait_start
 from sideband.observe._stream_run import StreamedRun, join, warn_dropped
 from sideband.observe._tap import Tap, listen
-from sideband.runs import Outcome, Run, RunInfo
+from sideband.runs import Outcome, RunInfo
 from sideband.scope._scope import listeners
 from sideband.streams._sources import close_source
+from sideband.streams._waits import wake_future
 
-__all__ = ["ObservedAsyncGenerator", "ObservedStream", "join", "watch_generator", "watch_returned"]
+__all__ = [
+    "ObservedAsyncGenerator",
+    "Watched",
+    "aend",
+    "close_step",
+    "end_now",
+    "join",
+    "watch",
+    "watch_generator",
+]
 
 T = TypeVar("T")
 S = TypeVar("S")
+R = TypeVar("R")
 
 
 def watch_generator(
@@ -55,7 +68,7 @@ def watch_generator(
                 chunk = step(sent)
             except StopIteration as stop:
                 streamed.leave_step()
-                _end(streamed, lambda: streamed.end(Outcome.OK))
+                end_now(streamed, lambda: streamed.end(Outcome.OK))
                 return stop.value
             pending = streamed.chunk(chunk)
             if pending is not None:
@@ -65,7 +78,7 @@ def watch_generator(
                 step = send
             except GeneratorExit:
                 _close(streamed, source)
-                _end(streamed, lambda: streamed.end(Outcome.CLOSED))
+                end_now(streamed, lambda: streamed.end(Outcome.CLOSED))
                 raise
             except BaseException as error:  # noqa: BLE001 - thrown in by the consumer, for the source
                 step, sent = source.throw, error
@@ -80,7 +93,8 @@ def watch_generator(
         del run, sent
 
 
-def _end(streamed: StreamedRun, ending: Callable[[], Pending | None]) -> None:
+def end_now(streamed: StreamedRun, ending: Callable[[], Pending | None]) -> None:
+    """End a run, and before it the streams that are open in it; handlers that wait are skipped."""
     for inside in streamed.open_inside():
         skip(inside.run, inside.end(Outcome.CLOSED))
     skip(streamed.run, ending())
@@ -92,7 +106,7 @@ def _fail(streamed: StreamedRun, source: Generator[Any, Any, Any], error: BaseEx
     except Exception as failure:  # noqa: BLE001 - the first error is the one to raise
         streamed.close_failed(failure)
     finally:
-        _end(streamed, lambda: streamed.fail(error))
+        end_now(streamed, lambda: streamed.fail(error))
 
 
 def _close(streamed: StreamedRun, source: Generator[Any, Any, Any]) -> None:
@@ -103,13 +117,13 @@ def _close(streamed: StreamedRun, source: Generator[Any, Any, Any]) -> None:
         streamed.leave_step()
 
 
-async def _watch(
+async def watch(
     streamed: StreamedRun, source: AsyncIterator[T], tapped: Tap | None = None
 ) -> AsyncGenerator[T, Any]:
     """Drive an asynchronous iterator as one run; as `watch_generator`, with waiting."""
     run = streamed.run
     asend, athrow = _steps(source)
-    step: Callable[[Any], Any] = functools.partial(_first_step, asend)
+    step: Callable[[Any], Any] = functools.partial(unknown_to_the_loop, asend)
     sent: Any = None
     try:
         streamed.enter_step()
@@ -123,7 +137,7 @@ async def _watch(
                 chunk = await step(sent)
             except StopAsyncIteration:
                 streamed.leave_step()
-                await _aend(streamed, lambda: streamed.end(Outcome.OK))
+                await aend(streamed, lambda: streamed.end(Outcome.OK))
                 return
             pending = streamed.chunk(chunk)
             if pending is not None:
@@ -134,8 +148,8 @@ async def _watch(
             except GeneratorExit:
                 if streamed.dropped:
                     warn_dropped(run)
-                await _aclose(streamed, source)
-                await _aend(streamed, lambda: streamed.end(Outcome.CLOSED))
+                await close_step(streamed, source)
+                await aend(streamed, lambda: streamed.end(Outcome.CLOSED))
                 raise
             except BaseException as error:  # noqa: BLE001 - thrown in by the consumer, for the source
                 step, sent = athrow, error
@@ -162,36 +176,34 @@ def _steps(source: AsyncIterator[T]) -> tuple[Callable[[Any], Awaitable[T]], Cal
     return lambda _: source.__anext__(), throw
 
 
-def _first_step(asend: Callable[[Any], Awaitable[T]], sent: Any) -> Awaitable[T]:
-    # A loop closes the generators that it knows when it shuts down, in any order: it is to know the
-    # driver alone, which closes its source.
-    hooks = sys.get_asyncgen_hooks()
-    sys.set_asyncgen_hooks(None, None)
+async def aend(streamed: StreamedRun, ending: Callable[[], Pending | None]) -> None:
+    """End a run, and before it the streams that are open in it, waiting for their handlers."""
+    closers: list[asyncio.Future[None]] = []
+    streamed.closers = closers
     try:
-        return asend(sent)
+        for inside in streamed.open_inside():
+            await wait_ending(inside.run, inside.end(Outcome.CLOSED))
+        await wait_ending(streamed.run, ending())
     finally:
-        sys.set_asyncgen_hooks(*hooks)
-
-
-async def _aend(streamed: StreamedRun, ending: Callable[[], Pending | None]) -> None:
-    for inside in streamed.open_inside():
-        await wait_ending(inside.run, inside.end(Outcome.CLOSED))
-    await wait_ending(streamed.run, ending())
+        streamed.closers = None
+        for closer in closers:
+            wake_future(closer)
 
 
 async def _afail(streamed: StreamedRun, source: AsyncIterator[Any], error: BaseException) -> None:
     if isinstance(error, GeneratorExit):  # what drives this is being closed itself and may not wait
-        _end(streamed, lambda: streamed.fail(error))
+        end_now(streamed, lambda: streamed.fail(error))
         return
     try:
-        await _aclose(streamed, source)
+        await close_step(streamed, source)
     except Exception as failure:  # noqa: BLE001 - the first error is the one to raise
         streamed.close_failed(failure)
     finally:
-        await _aend(streamed, lambda: streamed.fail(error))
+        await aend(streamed, lambda: streamed.fail(error))
 
 
-async def _aclose(streamed: StreamedRun, source: AsyncIterator[Any]) -> None:
+async def close_step(streamed: StreamedRun, source: AsyncIterator[Any]) -> None:
+    """Close the source, as a step of its run."""
     streamed.enter_step()
     try:
         await close_source(source)
@@ -199,38 +211,12 @@ async def _aclose(streamed: StreamedRun, source: AsyncIterator[Any]) -> None:
         streamed.leave_step()
 
 
-async def watch_returned(run: Run, body: Callable[[], Awaitable[Any]], tapped: Tap | None) -> Any:
-    """Drive a coroutine that returns a stream; return the stream, watched, or whatever else it returns."""
-    streamed = StreamedRun(run)
-    try:
-        streamed.enter_step()
-        listen(run, tapped, asynchronous=True)
-        await wait_start(run, streamed.start())
-        streamed.show_changes()
-        source = await body()
-        if isinstance(source, AsyncIterable):
-            await wait_start(run, streamed.open(asynchronous=True))
-            return ObservedStream[Any](streamed, source)
-        run.streamed, run.output = False, source
-        streamed.leave_step()
-        await wait_ending(run, end(run, Outcome.OK, source))
-    except BaseException as error:
-        streamed.leave_step()
-        ending = functools.partial(streamed.fail, error)
-        if isinstance(error, GeneratorExit):
-            _end(streamed, ending)
-        else:
-            await _aend(streamed, ending)
-        raise
-    else:
-        return source
-    finally:
-        streamed.leave_step()
-        del run, streamed
+class Watched(Generic[T]):
+    """What a consumer holds of a stream that may be watched; its last drop ends the run.
 
-
-class _Watched(Generic[T]):
-    """What a consumer holds of a stream that may be watched; its last drop ends the run."""
+    A loop that shuts down closes every generator that it knows at once, in any order. So it is to know
+    this and neither the driver nor the source: one stream may be closing another one meanwhile.
+    """
 
     __slots__ = ("__weakref__", "_stream", "_streamed")
 
@@ -247,6 +233,27 @@ class _Watched(Generic[T]):
         """Close the stream; its run ends as closed unless it has ended."""
         raise NotImplementedError
 
+    def _first_step(self, step: Callable[..., R], *args: Any) -> R:
+        """Make the driver's first step."""
+        hooks = sys.get_asyncgen_hooks()
+        if hooks.firstiter is None:
+            return step(*args)
+        hooks.firstiter(cast("AsyncGenerator[Any, Any]", self))
+        sys.set_asyncgen_hooks(firstiter=None)
+        try:
+            return step(*args)
+        finally:
+            sys.set_asyncgen_hooks(firstiter=hooks.firstiter)
+
+    async def _close_driver(self, stream: AsyncGenerator[T, Any]) -> None:
+        """Close the driver; while it waits for the handlers of its run's ending, wait for that."""
+        closers = self._streamed.closers if self._streamed is not None else None
+        if closers is None:
+            await stream.aclose()
+            return
+        closers.append(closer := asyncio.get_running_loop().create_future())
+        await closer
+
     def __del__(self, _finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         """End the run of a stream that was dropped half-read."""
         streamed = getattr(self, "_streamed", None)
@@ -257,13 +264,13 @@ class _Watched(Generic[T]):
             streamed.dropped = True
             return
         run = streamed.run
-        _end(streamed, lambda: streamed.end(Outcome.CLOSED))
+        end_now(streamed, lambda: streamed.end(Outcome.CLOSED))
         if not _finalizing():
             warn_dropped(run)
 
 
 @final
-class ObservedAsyncGenerator(_Watched[T], AsyncGenerator[T, S]):
+class ObservedAsyncGenerator(Watched[T], AsyncGenerator[T, S]):
     """An asynchronous generator that is watched if somebody listens at its first pull.
 
     Closing: `aclose` ends the run as closed. Dropped half-read, its finalizer ends the run on the
@@ -304,17 +311,18 @@ class ObservedAsyncGenerator(_Watched[T], AsyncGenerator[T, S]):
             self._stream = self._source
         else:
             self._streamed = StreamedRun.of(self._info, found, self._value, self._join)
-            self._stream = _watch(self._streamed, self._source, self._tapped)
+            self._stream = watch(self._streamed, self._source, self._tapped)
         return self._stream
 
     def __anext__(self) -> Any:
         """Return the next chunk, after the handlers have been told."""
         stream = self._stream
-        return (self._pulled() if stream is None else stream).__anext__()
+        return self._first_step(self._pulled().__anext__) if stream is None else stream.__anext__()
 
     def asend(self, value: S) -> Any:
         """Send a value into the generator and return its next chunk."""
-        return (self._stream or self._pulled()).asend(value)
+        stream = self._stream
+        return self._first_step(self._pulled().asend, value) if stream is None else stream.asend(value)
 
     def athrow(self, *error: Any) -> Any:
         """Throw an exception into the generator and return its next chunk."""
@@ -322,7 +330,8 @@ class ObservedAsyncGenerator(_Watched[T], AsyncGenerator[T, S]):
 
     def aclose(self) -> Any:
         """Close the generator; its run ends as closed unless it has ended."""
-        return self._unpulled().aclose()
+        stream = self._unpulled()
+        return stream.aclose() if self._streamed is None else self._close_driver(stream)
 
     def _unpulled(self) -> AsyncGenerator[T, S]:
         # What is closed or thrown into before its first pull does not run, and is no run.
@@ -333,58 +342,3 @@ class ObservedAsyncGenerator(_Watched[T], AsyncGenerator[T, S]):
     async def __aenter__(self) -> AsyncGenerator[T, S]:
         """Return the stream; leaving the block closes it."""
         return self
-
-
-@final
-class ObservedStream(_Watched[T], AsyncIterator[T]):
-    """A stream that a coroutine has returned, as the official SDKs do; its run started with the call.
-
-    Whatever else the stream has (`response`, `headers`, …) can be reached through it.
-
-    Closing: as for generators; unread, too, since the run has started.
-    """
-
-    __slots__ = ("_pulled", "_source")
-
-    def __init__(self, streamed: StreamedRun, source: Any) -> None:
-        """Take over what the coroutine of a run that has started returned."""
-        self._streamed = streamed
-        self._source = source
-        self._pulled = False
-        self._stream = _watch(streamed, source if hasattr(source, "__anext__") else aiter(source))
-
-    def __anext__(self) -> Any:
-        """Return the next chunk, after the handlers have been told."""
-        self._pulled = True
-        stream: Any = self._stream
-        return stream.__anext__()
-
-    async def aclose(self) -> None:
-        """Close the stream; its run ends as closed unless it has ended."""
-        streamed = self._streamed
-        if self._pulled or streamed is None or streamed.over or self._stream is None:
-            if self._stream is not None:
-                await self._stream.aclose()
-            return
-        self._pulled = True
-        try:
-            await _aclose(streamed, self._source)
-        except BaseException as error:
-            await _aend(streamed, functools.partial(streamed.fail, error))
-            raise
-        else:
-            await _aend(streamed, lambda: streamed.end(Outcome.CLOSED))
-        finally:
-            await self._stream.aclose()
-
-    close = aclose
-
-    async def __aenter__(self) -> ObservedStream[T]:
-        """Return the stream; leaving the block closes it."""
-        return self
-
-    def __getattr__(self, name: str) -> Any:
-        """Give whatever else the stream has."""
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self._source, name)
