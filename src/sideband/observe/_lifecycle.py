@@ -68,7 +68,7 @@ class Copies(Protocol):
 class Streams:
     """What a run has only if handlers deal with its streams themselves."""
 
-    __slots__ = ("given", "inputs", "readers", "starts")
+    __slots__ = ("closed", "given", "inputs", "readers", "starts")
 
     def __init__(self) -> None:
         """Start with nothing."""
@@ -78,6 +78,8 @@ class Streams:
         """The places of those who have a copy of the output, whose end is their ending."""
         self.inputs: Copies | None = None
         self.readers: Readers | None = None
+        self.closed: bool = False
+        """Whether the run's ending is being told: until then they are not to be taken away."""
 
     @classmethod
     def of(cls, run: Run) -> Streams:
@@ -89,6 +91,7 @@ class Streams:
 
     def close(self, endings: tuple[Call, ...]) -> tuple[Call, ...]:
         """End the copies of the input, and return who is to be told of the run's ending."""
+        self.closed = True
         if self.inputs is not None:
             self.inputs.end()
         return tuple(call for call in endings if call.place not in self.given)
@@ -150,8 +153,9 @@ def end_with_error(run: Run, error: BaseException) -> Pending | None:
 def _fire_ending(run: Run, calls: tuple[Call, ...], timing: str, payload: Any) -> Pending | None:
     if run._begun:  # a start was stopped half-way: the others never saw it
         calls = tuple(call for call in calls if call.place >= run._begun)
-    if run._streams is not None:
-        calls = run._streams.close(calls)
+    streams: Streams | None = run._streams
+    if streams is not None:
+        calls = streams.close(calls)
     pending: Pending | None = None
     try:
         if calls:
@@ -175,8 +179,7 @@ def outcome_of(error: BaseException) -> Outcome:
 
 def skip(run: Run, pending: Pending | None) -> None:
     """Drive a timing of a synchronous run: what would have to be awaited is skipped."""
-    if run.outcome is not None:
-        run._streams = None  # whoever reads copies does so without being waited for
+    _take_readers(run)  # whoever reads copies does so without being waited for
     if pending is None:
         return
     try:
@@ -188,6 +191,14 @@ def skip(run: Run, pending: Pending | None) -> None:
             pending = _go_on(run, pending)
     finally:
         _let_go(run)
+
+
+def _take_readers(run: Run) -> Readers | None:
+    streams: Streams | None = run._streams
+    if streams is None or not streams.closed:
+        return None
+    run._streams = None
+    return streams.readers
 
 
 def _let_go(run: Run) -> None:
@@ -230,9 +241,7 @@ async def wait_ending(run: Run, pending: Pending | None) -> None:
     Cancellation: does not reach the handlers; after it they have `ENDING_TIMEOUT` seconds together,
         then the asynchronous ones are cancelled, and the cancellation goes on.
     """
-    streams: Streams | None = run._streams
-    run._streams = None
-    readers = None if streams is None else streams.readers
+    readers = _take_readers(run)
     if pending is None and readers is None:
         return
     patience = _Patience()

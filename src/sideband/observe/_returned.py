@@ -28,6 +28,7 @@ async def watch_returned(run: Run, body: Callable[[], Awaitable[Any]], tapped: T
         source = await body()
         if isinstance(source, AsyncIterable):
             await wait_start(run, streamed.open(asynchronous=True))
+            streamed.join_stream_around()
             return ObservedStream[Any](streamed, source)
         run.streamed, run.output = False, source
         streamed.leave_step()

@@ -6,6 +6,8 @@
 3. A chunk is told to the handlers before the consumer has it.
 4. The ending is told before the consumer learns of it, and before it that of the streams that are
    still open in the run.
+5. Such a stream may be read in another task or thread at that very moment. Whoever claims the run tells
+   its ending; but while a chunk is being told, that is left to whoever tells it (`left`).
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ from sideband.runs import Outcome, Run, RunInfo
 from sideband.scope._scope import current, reset_current, restore, set_current
 from sideband.streams import join as accumulate
 
-__all__ = ["StreamedRun", "join", "warn_dropped"]
+__all__ = ["StreamedRun", "join", "open_inside", "warn_dropped"]
 
 _logger = logging.getLogger("sideband")
 
@@ -64,17 +66,19 @@ class StreamedRun:
         "_around",
         "_calls",
         "_changed",
-        "_ended",
         "_feed",
         "_join",
         "_kept",
+        "_open",
         "_run_in_context",
         "_token",
         "closers",
         "dropped",
+        "left",
         "over",
         "run",
         "started",
+        "telling",
     )
 
     def __init__(self, run: Run, join: Callable[[list[Any]], Any] = join) -> None:
@@ -89,12 +93,17 @@ class StreamedRun:
         self._changed: Changed | None = None
         self._around: Run | None = None
         self._token: Token[Run | None] | None = None
-        self._ended = False
+        # Taken out by the one who ends the run: `pop` is one step for all threads.
+        self._open = [run]
         self.closers: list[asyncio.Future[None]] | None = None
         """Who waits to close the stream while the handlers of its ending are awaited."""
         self.started = False
         self.dropped = False
         self.over = False
+        self.telling = False
+        """Whether the handlers are being told of a chunk."""
+        self.left = False
+        """Whether the run has ended, or is to be ended by whoever reads the stream."""
 
     @classmethod
     def of(cls, info: RunInfo, found: Listeners, value: Any, join: Callable[[list[Any]], Any]) -> StreamedRun:
@@ -119,7 +128,6 @@ class StreamedRun:
     def start(self) -> Pending | None:
         """Tell the start handlers; inside of the first step."""
         self.started = True
-        self._join_stream_around()
         pending = start(self.run)
         self._run_in_context = context_of(self.run).run
         return pending
@@ -163,7 +171,8 @@ class StreamedRun:
             self._changed.reset()
         reset_current(self._token)  # type: ignore[arg-type] # a step is going on
         self._token = None
-        if self._ended:  # the stream was dropped while this step was on its way
+        self.telling = True
+        if self.left:  # looked at after saying so: either this sees it, or `leave` sees this
             return None
         run = self.run
         run.chunks = count = run.chunks + 1
@@ -174,6 +183,7 @@ class StreamedRun:
         if self._feed is not None:
             self._feed.publish(chunk)
         if not self._calls:
+            self.telling = False
             return None
         pending: Pending | None
         try:
@@ -181,34 +191,53 @@ class StreamedRun:
         except RuntimeError as error:
             again(error)
             pending = copy_context().run(fire, self._calls, run, "on_chunk", chunk)
+        if pending is None:
+            self.telling = False
         return pending
 
+    def _claim(self) -> Run | None:
+        self.left = True
+        try:
+            return self._open.pop()
+        except IndexError:
+            return None
+
     def end(self, outcome: Outcome) -> Pending | None:
-        """End the run with what its consumer had of it."""
-        output = None
-        if self._kept is not None and not self._ended:
-            output, self._kept = self._join(self._kept), None
-        self._end_copies(None)
-        return end(self.run, outcome, output)
+        """End the run with what its consumer had of it, unless somebody else ends it."""
+        run = self._claim()
+        if run is None:
+            return None
+        kept, self._kept = self._kept, None
+        output = None if kept is None else self._join(kept)
+        self._end_copies(run, None)
+        return end(run, outcome, output)
 
     def fail(self, error: BaseException) -> Pending | None:
-        """End the run with an exception."""
+        """End the run with an exception, unless somebody else ends it."""
+        run = self._claim()
+        if run is None:
+            return None
         self._kept = None
-        self._end_copies(error)
-        return end_with_error(self.run, error)
+        self._end_copies(run, error)
+        return end_with_error(run, error)
 
-    def _end_copies(self, error: BaseException | None) -> None:
-        self._ended = True
+    def leave(self) -> Pending | None:
+        """End the run as closed, from outside of its stream; while a chunk is being told, leave it to who tells it."""
+        self.left = True
+        return None if self.telling else self.end(Outcome.CLOSED)
+
+    def _end_copies(self, run: Run, error: BaseException | None) -> None:
         if self._feed is not None:
-            if error is not None and self.run.outcome is None:
-                self.run.error = error  # so that a handler that lets it through is not taken for failing
+            if error is not None:
+                run.error = error  # so that a handler that lets it through is not taken for failing
             self._feed.end(error)
             self._feed = None
-        if self._around is not None and self._around._open_streams is not None:
-            self._around._open_streams.pop(id(self), None)
-        self._around = None
+        around, self._around = self._around, None
+        if around is not None and around._open_streams is not None:
+            around._open_streams.pop(id(self), None)
 
-    def _join_stream_around(self) -> None:
+    def join_stream_around(self) -> None:
+        """Let the stream in whose body this one has opened end this one before itself."""
         around = self.run.parent
         while around is not None and not around.streamed:
             around = around.parent
@@ -216,15 +245,7 @@ class StreamedRun:
             self._around = around
             if around._open_streams is None:
                 around._open_streams = {}
-            around._open_streams[id(self)] = self
-
-    def open_inside(self) -> Iterator[StreamedRun]:
-        """Take the streams that are still open in the run, innermost first: they end before it."""
-        inside = self.run._open_streams
-        while inside:
-            stream: StreamedRun = inside.popitem()[1]
-            yield from stream.open_inside()
-            yield stream
+            around._open_streams[id(self)] = self, self.run
 
     def release(self) -> None:
         """Let go of the run, which is over.
@@ -238,3 +259,14 @@ class StreamedRun:
     def close_failed(self, failure: Exception) -> None:
         """Log that a source could not be closed after its run had failed: the run's error goes first."""
         _logger.error("the source of %r failed to close after its run had failed", self.run, exc_info=failure)
+
+
+def open_inside(run: Run) -> Iterator[tuple[StreamedRun, Run]]:
+    """Take the streams that are still open in a run, innermost first: they end before it."""
+    while run._open_streams:
+        try:
+            _, (stream, inside) = run._open_streams.popitem()
+        except KeyError:  # it has just ended by itself, in another thread
+            return
+        yield from open_inside(inside)
+        yield stream, inside

@@ -19,7 +19,7 @@ from sideband.handlers import Listeners
 from sideband.handlers._generator import unknown_to_the_loop
 from sideband.handlers._plan import Pending
 from sideband.observe._lifecycle import skip, wait_ending, wait_start
-from sideband.observe._stream_run import StreamedRun, join, warn_dropped
+from sideband.observe._stream_run import StreamedRun, join, open_inside, warn_dropped
 from sideband.observe._tap import Tap, listen
 from sideband.runs import Outcome, RunInfo
 from sideband.scope._scope import listeners
@@ -63,6 +63,7 @@ def watch_generator(
         skip(run, streamed.start())
         skip(run, streamed.open(asynchronous=False))
         streamed.show_changes()
+        streamed.join_stream_around()
         while True:
             try:
                 chunk = step(sent)
@@ -73,6 +74,9 @@ def watch_generator(
             pending = streamed.chunk(chunk)
             if pending is not None:
                 skip(run, pending)
+                streamed.telling = False
+            if streamed.left:
+                skip(run, streamed.end(Outcome.CLOSED))
             try:
                 sent = yield chunk
                 step = send
@@ -95,8 +99,8 @@ def watch_generator(
 
 def end_now(streamed: StreamedRun, ending: Callable[[], Pending | None]) -> None:
     """End a run, and before it the streams that are open in it; handlers that wait are skipped."""
-    for inside in streamed.open_inside():
-        skip(inside.run, inside.end(Outcome.CLOSED))
+    for inside, run in open_inside(streamed.run):
+        skip(run, inside.leave())
     skip(streamed.run, ending())
 
 
@@ -132,6 +136,7 @@ async def watch(
             await wait_start(run, streamed.start())
             await wait_start(run, streamed.open(asynchronous=True))
             streamed.show_changes()
+        streamed.join_stream_around()
         while True:
             try:
                 chunk = await step(sent)
@@ -142,6 +147,9 @@ async def watch(
             pending = streamed.chunk(chunk)
             if pending is not None:
                 await wait_start(run, pending)
+                streamed.telling = False
+            if streamed.left:
+                await wait_ending(run, streamed.end(Outcome.CLOSED))
             try:
                 sent = yield chunk
                 step = asend
@@ -181,8 +189,8 @@ async def aend(streamed: StreamedRun, ending: Callable[[], Pending | None]) -> N
     closers: list[asyncio.Future[None]] = []
     streamed.closers = closers
     try:
-        for inside in streamed.open_inside():
-            await wait_ending(inside.run, inside.end(Outcome.CLOSED))
+        for inside, run in open_inside(streamed.run):
+            await wait_ending(run, inside.leave())
         await wait_ending(streamed.run, ending())
     finally:
         streamed.closers = None
@@ -257,13 +265,13 @@ class Watched(Generic[T]):
     def __del__(self, _finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         """End the run of a stream that was dropped half-read."""
         streamed = getattr(self, "_streamed", None)
-        if streamed is None or streamed.over or streamed.run.outcome is not None:
+        run = getattr(streamed, "run", None)
+        if streamed is None or run is None or run.outcome is not None:
             return
         if not streamed.started or getattr(self._stream, "ag_running", False):
             # Somebody awaits a step of it, without keeping the stream: Python closes it after that.
             streamed.dropped = True
             return
-        run = streamed.run
         end_now(streamed, lambda: streamed.end(Outcome.CLOSED))
         if not _finalizing():
             warn_dropped(run)
