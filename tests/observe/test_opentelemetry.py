@@ -12,7 +12,7 @@ import pytest
 from sideband import Abort, Run, callbacks, component, emit, observe, propagate
 
 from .helpers import On, drive_to_its_own_wait, raising, until
-from .tracing import every, plain, spans, tool, tool_async, traced, tracer
+from .tracing import every, expire_in_a_body, plain, spans, tool, tool_async, traced, tracer
 
 
 @component("Lambda")
@@ -173,7 +173,8 @@ async def test_a_cancelled_call_ends_its_span(sort: str) -> None:
 async def test_a_call_that_times_out_ends_its_span(sort: str) -> None:
     """The timeout's own cancellation is one."""
     with traced(sort, "waiting(request)"), pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.01):
+        async with asyncio.timeout(None) as limit, asyncio.TaskGroup() as group:
+            group.create_task(expire_in_a_body(limit))
             await waiting()
 
 

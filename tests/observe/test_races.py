@@ -80,22 +80,22 @@ async def leaving_async(kept: list[Any]) -> AsyncGenerator[int]:
 @pytest.mark.parametrize("how", ["close", "read", "drop"])
 def test_a_stream_is_read_in_one_thread_while_the_one_around_it_ends_in_another(how: str) -> None:
     """The reader gets its chunks; each run ends once, and nothing is told of it after that."""
-    for _ in range(ROUNDS):
+
+    def once() -> None:
         kept: list[Any] = []
-        around: list[Any] = []
+        around = [leaving(kept)]
         read: list[int] = []
+        next(around[0])
+        ways = {"close": around[0].close, "read": lambda: list(around[0]), "drop": around.clear}
+        end = ways.pop(how)
+        ways.clear()
 
-        with watched(On("on_chunk", lambda *_: None)):
-            around.append(leaving(kept))
-            next(around[0])
-            inner = kept.pop()
-            end = {"close": around[0].close, "read": lambda: list(around[0]), "drop": around.clear}[how]
-            raised = at_once(end, lambda: read.extend(inner))
-            del end
-            around.clear()
-
-        assert raised == []
+        assert at_once(end, lambda: read.extend(kept[0])) == []
         assert read == [1, 2]
+
+    for _ in range(ROUNDS):
+        with watched(On("on_chunk", lambda *_: None)):
+            once()
 
 
 def test_a_stream_is_read_on_a_loop_while_the_one_around_it_ends_in_a_thread() -> None:
@@ -129,44 +129,54 @@ def test_a_stream_is_read_on_a_loop_while_the_one_around_it_ends_in_a_thread() -
 
 def test_a_generator_is_closed_in_one_thread_while_another_one_reads_it() -> None:
     """Python refuses one of the two if they meet; the run ends once, however they do."""
-    for _ in range(ROUNDS):
-        read: list[int] = []
 
-        with watched():
-            stream = chunks()
-            next(stream)
-            raised = at_once(stream.close, lambda: read.extend(stream))
-            stream.close()
+    def once() -> None:
+        read: list[int] = []
+        stream = chunks()
+        next(stream)
+        raised = at_once(stream.close, lambda: read.extend(stream))
+        stream.close()
 
         assert all(isinstance(error, ValueError) for error in raised)
         assert read in ([], [1], [1, 2])
 
+    for _ in range(ROUNDS):
+        with watched():
+            once()
+
 
 def test_a_generator_is_exhausted_by_two_threads() -> None:
     """As by one: no chunk is told twice, and the run ends once."""
-    for _ in range(ROUNDS):
-        read: list[int] = []
 
-        with watched() as recorder:
-            stream = chunks()
-            raised = at_once(lambda: read.extend(stream), lambda: read.extend(stream))
-            read.extend(stream)
+    def once() -> list[int]:
+        read: list[int] = []
+        stream = chunks()
+        raised = at_once(lambda: read.extend(stream), lambda: read.extend(stream))
+        read.extend(stream)
 
         assert all(isinstance(error, ValueError) for error in raised)
-        assert sorted(read) == sorted(recorder.chunks()) == [0, 1, 2]
+        return sorted(read)
+
+    for _ in range(ROUNDS):
+        with watched() as recorder:
+            assert once() == sorted(recorder.chunks()) == [0, 1, 2]
 
 
 async def test_an_asynchronous_generator_is_closed_on_another_loop_while_it_is_read() -> None:
     """Which is no way to use it: Python refuses it, or it is closed; the run ends once."""
-    for _ in range(ROUNDS // 3):
-        with watched():
-            stream = chunks_async()
-            await anext(stream)
-            closing = asyncio.to_thread(lambda: asyncio.run(closed(stream)))
-            reading, _ = await asyncio.gather(collected(stream), closing, return_exceptions=True)
-            await stream.aclose()
+
+    async def once() -> None:
+        stream = chunks_async()
+        await anext(stream)
+        closing = asyncio.to_thread(lambda: asyncio.run(closed(stream)))
+        reading, _ = await asyncio.gather(collected(stream), closing, return_exceptions=True)
+        await stream.aclose()
 
         assert reading in ([], [1], [1, 2]) or isinstance(reading, RuntimeError)
+
+    for _ in range(ROUNDS // 3):
+        with watched():
+            await once()
 
 
 async def closed(stream: Any) -> None:

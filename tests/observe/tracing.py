@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import logging
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 
 from sideband import Ending, Handler, Run, component, handler
 
-from .helpers import watched
+from .helpers import until, watched
 
 
 class Spans(SpanProcessor):
@@ -161,6 +161,12 @@ def traced(sort: str, expected: str) -> Generator[Callable[[], None]]:
     assert sorted(map(str, of_runs)) == sorted(run.id for run in recorder.runs())
 
 
+async def expire_in_a_body(limit: asyncio.Timeout) -> None:
+    """Let a timeout expire once a body waits in its own span, inside of its run's, inside of the consumer's."""
+    await until(lambda: len(spans.started) == 3)
+    limit.reschedule(asyncio.get_running_loop().time())
+
+
 def variables() -> dict[contextvars.ContextVar[Any], int]:
     """Return every context variable that is set, with its value's identity."""
     return {variable: id(value) for variable, value in contextvars.copy_context().items()}
@@ -216,3 +222,12 @@ async def numbers(failing_at: int | None = None) -> AsyncGenerator[int]:
 
 
 chat_async = component("ChatModel", name="chat_async")(numbers)
+
+
+@component("Lambda")
+async def outer(*names: str) -> AsyncGenerator[int]:
+    """Stream what streams inside of it give."""
+    for name in names:
+        async with aclosing(component("ChatModel", name=name)(numbers)()) as inner:
+            async for chunk in inner:
+                yield chunk

@@ -195,6 +195,11 @@ class StreamedRun:
             self.telling = False
         return pending
 
+    def told(self) -> Pending | None:
+        """Say that handlers who wait have been told of a chunk; end the run if that was left to us."""
+        self.telling = False
+        return self.end(Outcome.CLOSED) if self.left else None
+
     def _claim(self) -> Run | None:
         self.left = True
         try:

@@ -72,11 +72,9 @@ def watch_generator(
                 end_now(streamed, lambda: streamed.end(Outcome.OK))
                 return stop.value
             pending = streamed.chunk(chunk)
-            if pending is not None:
+            if pending is not None or streamed.left:
                 skip(run, pending)
-                streamed.telling = False
-            if streamed.left:
-                skip(run, streamed.end(Outcome.CLOSED))
+                skip(run, streamed.told())
             try:
                 sent = yield chunk
                 step = send
@@ -145,11 +143,9 @@ async def watch(
                 await aend(streamed, lambda: streamed.end(Outcome.OK))
                 return
             pending = streamed.chunk(chunk)
-            if pending is not None:
+            if pending is not None or streamed.left:
                 await wait_start(run, pending)
-                streamed.telling = False
-            if streamed.left:
-                await wait_ending(run, streamed.end(Outcome.CLOSED))
+                await wait_ending(run, streamed.told())
             try:
                 sent = yield chunk
                 step = asend
