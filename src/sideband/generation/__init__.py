@@ -1,5 +1,6 @@
 """Generations: what chat models are asked and give, and who watches them. May import components and what is below."""
 
+from sideband.generation._adapter import TOOL_CALL, TOOL_RESULT, ToolFinished
 from sideband.generation._errors import (
     AuthenticationError,
     BadRequestError,
@@ -15,12 +16,17 @@ from sideband.generation._errors import (
     seconds_to_wait,
 )
 from sideband.generation._frames import MESSAGE_METADATA, CustomContent, Frame, FrameKind, ResponseMeta
+from sideband.generation._hook import GenerationHook, compose
+from sideband.generation._info import GenerateEndInfo, GenerateStartInfo
 from sideband.generation._join import FrameJoiner, join_frames
 from sideband.generation._provider import Provider, provider_name
 from sideband.generation._request import Askable, Options, Request
+from sideband.generation._wrap import wrap_stream
 
 __all__ = [
     "MESSAGE_METADATA",
+    "TOOL_CALL",
+    "TOOL_RESULT",
     "Askable",
     "AuthenticationError",
     "BadRequestError",
@@ -29,6 +35,9 @@ __all__ = [
     "Frame",
     "FrameJoiner",
     "FrameKind",
+    "GenerateEndInfo",
+    "GenerateStartInfo",
+    "GenerationHook",
     "ModelNotFoundError",
     "Options",
     "OverloadedError",
@@ -39,9 +48,12 @@ __all__ = [
     "RateLimitError",
     "Request",
     "ResponseMeta",
+    "ToolFinished",
     "TruncatedStream",
+    "compose",
     "error_of_status",
     "join_frames",
     "provider_name",
     "seconds_to_wait",
+    "wrap_stream",
 ]

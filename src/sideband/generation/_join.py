@@ -71,9 +71,8 @@ class FrameJoiner:
             self._usage = content if self._usage is None else self._usage + content
 
     def _custom(self, content: CustomContent) -> None:
-        data = content.data
-        is_mapping: bool = isinstance(data, Mapping)
-        if content.type == MESSAGE_METADATA and is_mapping:
+        data: Any = content.data
+        if content.type == MESSAGE_METADATA and isinstance(content.data, Mapping):
             self._message.add(Message("assistant", metadata=data))
 
     def _keep_response(self, content: ResponseMeta) -> None:

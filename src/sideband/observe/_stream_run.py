@@ -43,8 +43,8 @@ __all__ = ["StreamedRun", "join", "open_inside", "warn_dropped"]
 _logger = logging.getLogger("sideband")
 
 
-def join(chunks: list[Any]) -> Any:
-    """Put chunks together as `sideband.streams.join` does; a list of them where an accumulator fails."""
+def join(chunks: list[Any], accumulate: Callable[[list[Any]], Any] = accumulate) -> Any:
+    """Put chunks together, by default as `sideband.streams.join` does; the list of them where that fails."""
     try:
         return accumulate(chunks)
     except Exception:
@@ -75,6 +75,7 @@ class StreamedRun:
         "closers",
         "dropped",
         "left",
+        "note",
         "over",
         "run",
         "started",
@@ -97,6 +98,8 @@ class StreamedRun:
         self._open = [run]
         self.closers: list[asyncio.Future[None]] | None = None
         """Who waits to close the stream while the handlers of its ending are awaited."""
+        self.note: Callable[[Run, Any], None] | None = None
+        """What a kind of component records of each chunk on the run, whoever listens; it raises nothing."""
         self.started = False
         self.dropped = False
         self.over = False
@@ -178,6 +181,8 @@ class StreamedRun:
         run.chunks = count = run.chunks + 1
         if count == 1:
             run.time_to_first_chunk = time.perf_counter() - run._t0
+        if self.note is not None:
+            self.note(run, chunk)
         if self._kept is not None:
             self._kept.append(chunk)
         if self._feed is not None:
@@ -259,6 +264,7 @@ class StreamedRun:
         nothing in them may lead to the run, which leads to the error.
         """
         self.over = True
+        self.note = None
         del self.run, self._run_in_context
 
     def close_failed(self, failure: Exception) -> None:

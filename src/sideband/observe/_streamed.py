@@ -13,7 +13,7 @@ import functools
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
 from types import TracebackType
-from typing import Any, Generic, TypeVar, cast, final
+from typing import Any, Generic, TypeVar, cast
 
 from sideband.handlers import Listeners
 from sideband.handlers._generator import unknown_to_the_loop
@@ -273,7 +273,6 @@ class Watched(Generic[T]):
             warn_dropped(run)
 
 
-@final
 class ObservedAsyncGenerator(Watched[T], AsyncGenerator[T, S]):
     """An asynchronous generator that is watched if somebody listens at its first pull.
 
@@ -305,16 +304,22 @@ class ObservedAsyncGenerator(Watched[T], AsyncGenerator[T, S]):
 
     def __aiter__(self) -> AsyncGenerator[T, S]:
         """Return the bare generator where nobody listens: it is about to be pulled, and costs nothing more."""
-        if self._stream is None and listeners() is None:
+        if self._stream is None and self._found() is None:
             self._stream = self._source
         return self if self._stream is not self._source else self._source
 
+    def _found(self) -> Listeners | None:
+        return listeners()
+
+    def _begin(self, found: Listeners) -> StreamedRun:
+        return StreamedRun.of(self._info, found, self._value, self._join)
+
     def _pulled(self) -> AsyncGenerator[T, S]:
-        found = listeners()
+        found = self._found()
         if found is None:
             self._stream = self._source
         else:
-            self._streamed = StreamedRun.of(self._info, found, self._value, self._join)
+            self._streamed = self._begin(found)
             self._stream = watch(self._streamed, self._source, self._tapped)
         return self._stream
 

@@ -30,6 +30,7 @@ __all__ = [
     "get_current",
     "get_current_scope",
     "listeners",
+    "listeners_with",
     "metadata",
     "node",
     "propagate",
@@ -105,6 +106,18 @@ def listeners() -> Listeners | None:
     scope = current_scope.get()
     seen, found = scope.seen
     return found if seen is registry.entries else scope.look()
+
+
+def listeners_with(own: tuple[Entry, ...]) -> Listeners | None:
+    """Return who listens where the caller stands, with handlers of one run alone, inside of the others.
+
+    Cost: unlike `listeners`, puts the handlers in order each time, some microseconds.
+    """
+    if not own:
+        return listeners()
+    scope = current_scope.get()
+    both = (*(entry.under(scope.path) for entry in own), *scope.entries)
+    return Scope(both, scope.metadata, scope.path).look()
 
 
 def scope_of(*handlers: HandlerLike) -> Scope:
