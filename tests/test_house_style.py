@@ -26,11 +26,6 @@ ALL = [
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 50
 
-# Tests that have to let real time pass, each with its reason: "tests/…/test_x.py::test_name": "why".
-SLEEPERS = {
-    "tests/app/test_cli.py::test_ctrl_c_keeps_what_was_stored_and_says_so": "looks at what another process has done",
-}
-
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -116,25 +111,12 @@ def sleeps(function: Function) -> Iterator[ast.Call]:
             yield node
 
 
-def test_the_list_of_sleeping_tests_is_no_longer_than_it_must_be() -> None:
-    """Whoever is listed does sleep."""
-    sleeping = {
-        f"{path.relative_to(ROOT)}::{function.name}"
-        for path in TESTS
-        for function in functions(path)
-        if any(sleeps(function))
-    }
-
-    assert set(SLEEPERS) - sleeping == set()
-
-
 def test_tests_do_not_sleep() -> None:
-    """Time in tests is virtual, or an event is waited for; those that must sleep are listed with their reasons."""
+    """Time in tests is virtual, or an event or another process is waited for."""
     sleeping = [
         f"{place(path, call)} in {function.name}"
         for path in TESTS
         for function in functions(path)
-        if f"{path.relative_to(ROOT)}::{function.name}" not in SLEEPERS
         for call in sleeps(function)
     ]
 

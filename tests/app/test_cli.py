@@ -3,10 +3,8 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +12,6 @@ from typing import Any, NamedTuple
 import pytest
 
 from sideband.app.cli import main
-from sideband.app.errors import StoreError
 from sideband.app.store import Store
 
 
@@ -289,25 +286,6 @@ def test_a_terminal_without_unicode_is_served(tmp_path: Path, folder: Path) -> N
         assert out.isascii()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-def test_ctrl_c_keeps_what_was_stored_and_says_so(tmp_path: Path) -> None:
-    """The exit code is 130, there is no traceback, and the next run finds whole documents."""
-    store = tmp_path / "s.db"
-    indexing = process("index", "--stdlib", "--batch-size", "8", store=store)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not _stored(store):
-        time.sleep(0.1)
-    indexing.send_signal(signal.SIGINT)
-    out, err = indexing.communicate(timeout=30)
-
-    assert (indexing.returncode, out) == (130, "")
-    assert "Traceback" not in err
-    assert re.search(r"stopped: [\d,]+ documents", err.splitlines()[-1])
-    assert [path.name for path in tmp_path.iterdir()] == ["s.db"]
-    with Store.open(store) as opened:
-        assert 0 < opened.info().sources["stdlib"] < 5_000
-
-
 def test_a_reader_that_goes_away_ends_the_program_quietly(tmp_path: Path, folder: Path) -> None:
     """`sideband search … | head -1` shows no traceback."""
     process("index", str(folder), "--model", "wordllama", store=tmp_path / "s.db").communicate(timeout=60)
@@ -319,11 +297,3 @@ def test_a_reader_that_goes_away_ends_the_program_quietly(tmp_path: Path, folder
     searching.stderr.close()
 
     assert (searching.wait(timeout=60), err) == (1, "")
-
-
-def _stored(path: Path) -> int:
-    try:
-        with Store.open(path) as store:
-            return store.info().chunks
-    except StoreError:  # not made yet
-        return 0

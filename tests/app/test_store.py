@@ -112,10 +112,17 @@ def test_a_document_without_chunks_is_remembered(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    [vectors((1.0, 2.0)), vectors(X, Y), vectors((float("nan"), 0.0, 0.0, 0.0)), vectors((np.inf, 0, 0, 0))],
+    [
+        vectors((1.0, 2.0)),
+        vectors(X, Y),
+        vectors((float("nan"), 0.0, 0.0, 0.0)),
+        vectors((np.inf, 0, 0, 0)),
+        vectors((0, 0, 0, 0)),
+        vectors((1e30, 0, 0, 0)),
+    ],
 )
 def test_vectors_that_do_not_fit_are_refused_and_nothing_is_written(tmp_path: Path, bad: Vectors) -> None:
-    """One vector a chunk, of the store's dimensions, finite; else no document of the call is stored."""
+    """One vector a chunk, of the store's dimensions, with a direction; else no document of the call is stored."""
     wrong = Entry(
         collection="files",
         source="b",
@@ -281,28 +288,6 @@ def test_a_damaged_store_is_said_to_be_damaged(tmp_path: Path) -> None:
         Store.open(tmp_path / "s.db")
     database.remove(tmp_path / "s.db")
     create(tmp_path / "s.db").close()
-
-
-def test_a_store_that_lost_a_table_is_damaged(tmp_path: Path) -> None:
-    """SQLite's complaint about a missing table is passed on as damage."""
-    create(tmp_path / "s.db").close()
-    connection = apsw.Connection(str(tmp_path / "s.db"))
-    connection.execute("DROP TABLE chunks")
-    connection.close()
-
-    with Store.open(tmp_path / "s.db") as store, pytest.raises(StoreDamagedError, match="chunks"):
-        store.info()
-
-
-def test_a_store_that_lost_its_description_is_damaged(tmp_path: Path) -> None:
-    """Without the model's name the vectors mean nothing."""
-    create(tmp_path / "s.db").close()
-    connection = apsw.Connection(str(tmp_path / "s.db"))
-    connection.execute("DELETE FROM meta")
-    connection.close()
-
-    with pytest.raises(StoreDamagedError, match="model"):
-        Store.open(tmp_path / "s.db")
 
 
 def test_a_folder_is_no_place_for_a_store(tmp_path: Path) -> None:

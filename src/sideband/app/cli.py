@@ -1,6 +1,7 @@
 """The command line's outermost part: every failure becomes one line and an exit code. May import the app.
 
-Exit codes: 0 done, 1 failed (also: nobody reads the output any more), 2 used wrongly, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 failed (also: nobody reads the output any more), 2 used wrongly, 130 stopped by Ctrl-C, 143 by
+SIGTERM, 129 by SIGHUP.
 """
 
 from __future__ import annotations

@@ -82,15 +82,16 @@ def _index(
         int | None, typer.Option(metavar="N", help="How many chunks are embedded at once, at most.")
     ] = None,
     rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Throw the store away first and index anew.")
+        bool,
+        typer.Option("--rebuild", help="Index anew; the old store is replaced when the new one is whole."),
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only what went wrong.")] = False,
     svg: Svg = None,
 ) -> None:
     """Index documents: cut them into chunks, embed these in batches, store them.
 
-    Run it again to bring the store up to date: what has not changed is not embedded again, and what
-    is gone is removed. A file that cannot be read as text is named and skipped. Hidden files and
+    Run it again to bring the store up to date, or to go on after it was stopped: what has not changed
+    is not embedded again, and what is gone is removed. A file that cannot be read as text is named and skipped. Hidden files and
     virtual environments are left out of folders.
 
     \b

@@ -8,7 +8,9 @@ AppError
     ├── StoreDamagedError       SQLite finds the file broken
     ├── StoreVersionError       made by another version of Sideband
     ├── StoreModelError         (ValueError) its vectors are of another model
-    ├── StoreLockedError        (TimeoutError) another process writes to it
+    ├── StoreBusyError          (RuntimeError) another process is indexing into it
+    ├── StoreLockedError        (TimeoutError) another process keeps it from being read or written
+    ├── StoreFullError          (OSError) there is no room for more of it
     └── StoreAccessError        (OSError) it cannot be opened, read or written
 """
 
@@ -23,8 +25,10 @@ __all__ = [
     "NotAStoreError",
     "NothingToIndexError",
     "StoreAccessError",
+    "StoreBusyError",
     "StoreDamagedError",
     "StoreError",
+    "StoreFullError",
     "StoreLockedError",
     "StoreModelError",
     "StoreNotFoundError",
@@ -76,7 +80,9 @@ class NotAStoreError(StoreError, ValueError):
 
     def __init__(self, path: Path, what: str) -> None:
         """Say what the file is instead."""
-        super().__init__(path, f"this is {what}, not a store of Sideband; name another file with --store")
+        super().__init__(
+            path, f"this is {what}, not a store of Sideband; move it away, or name another with --store"
+        )
 
 
 class StoreDamagedError(StoreError):
@@ -112,6 +118,32 @@ class StoreModelError(StoreError, ValueError):
         )
         self.stored = stored
         self.wanted = wanted
+
+
+class StoreBusyError(StoreError, RuntimeError):
+    """Another process is indexing into the store."""
+
+    def __init__(self, path: Path, holder: str) -> None:
+        """Tell which process, as far as it is known."""
+        super().__init__(
+            path,
+            f"it is being indexed into by {holder}; wait until that is done, or stop it; "
+            "searching works meanwhile",
+        )
+        self.holder = holder
+
+
+class StoreFullError(StoreError, OSError):
+    """There is no room for more of the store; what was in it is still there."""
+
+    def __init__(self, path: Path, detail: str) -> None:
+        """Pass on what the system says."""
+        super().__init__(
+            path,
+            f"there is no room for more ({detail}); what was stored is safe: make room there and run "
+            "the same command again, or name a file on another disk with --store",
+        )
+        self.detail = detail
 
 
 class StoreLockedError(StoreError, TimeoutError):

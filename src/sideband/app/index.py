@@ -110,6 +110,7 @@ class _Pipeline:
         self._read: asyncio.Queue[Window | None] = asyncio.Queue(_WINDOWS_AHEAD)
         self._embedding: asyncio.Queue[tuple[Window, asyncio.Task[Vectors]] | None] = asyncio.Queue()
         self._places = asyncio.Semaphore(_WINDOWS_EMBEDDING)
+        self._written: Window | None = None
         self._skipped: list[Skipped] = []
         self._unchanged = self._new = self._changed = self._removed = self._chunks = 0
 
@@ -161,12 +162,12 @@ class _Pipeline:
             window, task = item
             vectors = await task
             self._places.release()
-            await _in_thread(self._write, window, vectors)
-            new = sum(document.new for document in window.documents)
-            self._new += new
-            self._changed += len(window.documents) - new
-            self._chunks += window.chunks
-            self._run.emit("stored", {"documents": len(window.documents), "chunks": window.chunks})
+            try:
+                await _in_thread(self._write, window, vectors)
+            finally:
+                # Also when cancelled, which waits for the write: what is stored is always told.
+                if self._written is window:
+                    self._count(window)
 
     async def _embed(self, window: Window) -> Vectors:
         texts = [
@@ -185,6 +186,14 @@ class _Pipeline:
         with observe("store", component=Component.INDEXER, type="sqlite-vec", input=window.documents) as run:
             self._store.write(_entries(window.documents, vectors))
             run.output = [document.id for document in window.documents]
+        self._written = window
+
+    def _count(self, window: Window) -> None:
+        new = sum(document.new for document in window.documents)
+        self._new += new
+        self._changed += len(window.documents) - new
+        self._chunks += window.chunks
+        self._run.emit("stored", {"documents": len(window.documents), "chunks": window.chunks})
 
     async def _remove_missing(self) -> None:
         for collection, gone in self._reader.missing():

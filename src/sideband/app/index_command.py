@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
+import dataclasses
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -13,15 +14,24 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from sideband.app.corpus import Corpus
-from sideband.app.database import remove
-from sideband.app.errors import StoreModelError, StoreNotFoundError
+from sideband.app.database import check_replaceable, remove, replace
+from sideband.app.errors import (
+    NothingToIndexError,
+    StoreDamagedError,
+    StoreError,
+    StoreModelError,
+    StoreNotFoundError,
+    StoreVersionError,
+)
 from sideband.app.files import file_corpus
 from sideband.app.index import IndexReport, index
+from sideband.app.lock import indexing
 from sideband.app.meter import Meter
 from sideband.app.progress import LiveProgress, SkippedNotice, duration, progress_view
 from sideband.app.screen import errors_console, output_console, printable, save_picture, size, store_path
 from sideband.app.stdlib import stdlib_corpus
-from sideband.app.store import Store
+from sideband.app.stopping import Stopping
+from sideband.app.store import Store, StoreInfo
 from sideband.embedders import Embedder, ModelChangedError, load
 
 __all__ = ["IndexOptions", "default_batch_size", "run_index"]
@@ -59,18 +69,13 @@ def run_index(options: IndexOptions) -> int:
         typer.BadParameter: nothing was named, or a path does not exist.
         SidebandError: it cannot be done; the message says why.
     """
-    corpora = _corpora(options)
-    path = store_path(options.store)
-    model = _model(options, path)
-    try:
-        embedder = load(model)
-    except ModelChangedError as error:
-        raise StoreModelError(path, stored=error.wanted, wanted=error.installed) from error
-    # Only now: a model that cannot be loaded must not cost the store.
-    if options.rebuild:
-        remove(path)
-    with Store.create(path, model=embedder.name, dimensions=embedder.dimensions) as store:
-        return _Indexing(options, corpora, store, embedder).run()
+    with Stopping() as stopping:
+        run = _Indexing(options, stopping)
+        try:
+            return run.run()
+        except KeyboardInterrupt:
+            run.tell_what_is_kept()
+            return stopping.code
 
 
 def _corpora(options: IndexOptions) -> list[Corpus]:
@@ -100,53 +105,112 @@ def _model(options: IndexOptions, path: Path) -> str:
         return _DEFAULT_MODEL
 
 
+def _load(options: IndexOptions, path: Path) -> Embedder:
+    try:
+        return load(_model(options, path))
+    except ModelChangedError as error:
+        raise StoreModelError(path, stored=error.wanted, wanted=error.installed) from error
+
+
+def _anew(path: Path, embedder: Embedder) -> Store:
+    """Open what an earlier rebuild left, where it can be gone on with, else start with nothing."""
+    try:
+        return Store.create(path, model=embedder.name, dimensions=embedder.dimensions)
+    except (StoreModelError, StoreDamagedError, StoreVersionError):
+        remove(path)
+        return Store.create(path, model=embedder.name, dimensions=embedder.dimensions)
+
+
+def _alone(corpora: Sequence[Corpus], store: Store) -> list[Corpus]:
+    """Return the corpora as all that the store is to hold: whatever else is there is gone."""
+    others = store.info().sources.keys() - {corpus.collection for corpus in corpora}
+    nothing = [Corpus(collection=each, places=(), parts=(), covers=_everything) for each in others]
+    return [dataclasses.replace(corpus, covers=_everything) for corpus in corpora] + nothing
+
+
+def _everything(_: str) -> bool:
+    return True
+
+
 @final
 class _Indexing:
-    def __init__(
-        self, options: IndexOptions, corpora: list[Corpus], store: Store, embedder: Embedder
-    ) -> None:
+    """One run of the command.
+
+    A store is made anew beside the old one and takes its place once it is whole, so that a rebuild
+    that fails, or is stopped, costs nothing of what there was.
+    """
+
+    def __init__(self, options: IndexOptions, stopping: Stopping) -> None:
         self._options = options
-        self._corpora = corpora
-        self._store = store
-        self._embedder = embedder
-        self._batch_size = options.batch_size or default_batch_size(embedder)
+        self._stopping = stopping
+        self._corpora = _corpora(options)
+        self._path = store_path(options.store)
+        self._rebuilt = Path(f"{self._path}.rebuild") if options.rebuild else None
+        self._batch_size = 0  # known with the model
         self._meter = Meter()
         # For the picture alone: made now, so that its clock shows the time the work took.
         self._bars = LiveProgress(self._meter, errors_console())
 
     def run(self) -> int:
+        with indexing(self._path):
+            check_replaceable(self._path)
+            embedder = _load(self._options, self._path)
+            self._batch_size = self._options.batch_size or default_batch_size(embedder)
+            if self._rebuilt is None:
+                with Store.create(self._path, model=embedder.name, dimensions=embedder.dimensions) as store:
+                    report, info = self._index(self._corpora, store, embedder)
+            else:
+                report, info = self._rebuild(self._rebuilt, embedder)
+        summary = self._summary(report, info)
+        if not self._options.quiet:
+            output_console().print(summary, soft_wrap=True)
+        if self._options.svg is not None:
+            save_picture(self._options.svg, self._command(), [self._bars.render(), summary])
+        return 0
+
+    def tell_what_is_kept(self) -> None:
+        """Say what a run that goes no further leaves in the store."""
+        meter = self._meter
+        stored = f"{meter.documents_stored:,} documents ({meter.chunks_stored:,} chunks) of this run are in"
+        if not meter.documents_stored:
+            line = "stopped before anything new was stored"
+        elif self._rebuilt is None:
+            line = f"stopped: {stored} {self._path}; run the same command again to go on from there"
+        else:
+            line = (
+                f"stopped: {self._path} is as it was; {stored} {self._rebuilt}; run the same command again to go "
+                "on from there"
+            )
+        errors_console().print(Text(line), soft_wrap=True)
+
+    def _rebuild(self, rebuilt: Path, embedder: Embedder) -> tuple[IndexReport, StoreInfo]:
+        try:
+            with _anew(rebuilt, embedder) as store:
+                done = self._index(_alone(self._corpora, store), store, embedder)
+        except NothingToIndexError:
+            remove(rebuilt)
+            raise
+        replace(self._path, rebuilt)
+        return done
+
+    def _index(
+        self, corpora: Sequence[Corpus], store: Store, embedder: Embedder
+    ) -> tuple[IndexReport, StoreInfo]:
         console = errors_console()
         view = progress_view(self._meter, console, quiet=self._options.quiet)
         handlers = (self._meter, SkippedNotice(console), *view.handlers)
         try:
             with view:
-                report = asyncio.run(
-                    index(
-                        self._corpora,
-                        self._store,
-                        self._embedder,
-                        batch_size=self._batch_size,
-                        handlers=handlers,
-                    )
-                )
-        except KeyboardInterrupt:
-            console.print(Text(self._kept()), soft_wrap=True)
-            return 130
-        if not self._options.quiet:
-            output_console().print(self._summary(report), soft_wrap=True)
-        self._draw(report)
-        return 0
+                work = index(corpora, store, embedder, batch_size=self._batch_size, handlers=handlers)
+                report = self._stopping.run(work)
+            return report, store.info()
+        except StoreError:
+            if self._meter.documents_stored:
+                self.tell_what_is_kept()
+            raise
 
-    def _kept(self) -> str:
+    def _summary(self, report: IndexReport, info: StoreInfo) -> RenderableType:
         meter = self._meter
-        return (
-            f"stopped: {meter.documents_stored:,} documents ({meter.chunks_stored:,} chunks) of this run are in "
-            f"{self._store.path}; run the same command again to go on from there"
-        )
-
-    def _summary(self, report: IndexReport) -> RenderableType:
-        meter = self._meter
-        info = self._store.info()
         places = ", ".join(printable(place) for corpus in self._corpora for place in corpus.places)
         lines = [
             (
@@ -166,13 +230,9 @@ class _Indexing:
                 ),
             ]
         lines.append(
-            f"  store      {printable(info.path)} ({size(info.bytes)}, {info.chunks:,} chunks, {info.model})"
+            f"  store      {printable(str(self._path))} ({size(info.bytes)}, {info.chunks:,} chunks, {info.model})"
         )
         return Group(Text(f"Indexed {places}", style="bold"), *map(Text, lines))
-
-    def _draw(self, report: IndexReport) -> None:
-        if self._options.svg is not None:
-            save_picture(self._options.svg, self._command(), [self._bars.render(), self._summary(report)])
 
     def _command(self) -> str:
         named = [str(path) for path in self._options.paths]

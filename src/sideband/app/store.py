@@ -134,7 +134,7 @@ class Store:
 
     def close(self) -> None:
         """Close it; what was written is safe."""
-        with translated(self.path):
+        with translated(self.path, self._connection):
             disconnect(self._connection)
 
     def __enter__(self) -> Self:
@@ -145,7 +145,7 @@ class Store:
 
     def hashes(self, collection: str) -> dict[str, str]:
         """Return the hash of every document of a collection, by id."""
-        with translated(self.path):
+        with translated(self.path, self._connection):
             query = "SELECT source, hash FROM sources WHERE collection = ?"
             return dict(rows(self._connection, query, (collection,)))
 
@@ -153,18 +153,18 @@ class Store:
         """Write documents, each in place of what was stored under its id; all of them or, on an error, none.
 
         Raises:
-            ValueError: an entry's vectors are not one a chunk, of the store's dimensions, and finite.
+            ValueError: an entry's vectors are not one a chunk, of the store's dimensions, finite and not zero.
             StoreError: the file cannot be written.
         """
         checked = {(entry.collection, entry.source): (entry, self._checked(entry)) for entry in entries}
-        with translated(self.path), transaction(self._connection):
+        with translated(self.path, self._connection), transaction(self._connection):
             self._delete(list(checked))
             self._insert(list(checked.values()))
             self._touch()
 
     def remove(self, collection: str, sources: Iterable[str]) -> None:
         """Remove documents by id, in one transaction; ids that are not there are passed over."""
-        with translated(self.path), transaction(self._connection):
+        with translated(self.path, self._connection), transaction(self._connection):
             self._delete([(collection, source) for source in sources])
             self._touch()
 
@@ -175,19 +175,23 @@ class Store:
         `place` (a page or heading, where the document has such).
 
         Raises:
-            ValueError: `k` is not within 1 to 4096, or the vector has other dimensions than the store's.
+            ValueError: `k` is not within 1 to 4096, or the vector has other dimensions than the store's, is zero
+                or not finite.
             StoreError: the file cannot be read.
         """
         if not 1 <= k <= MAX_RESULTS:
             message = f"k must be within 1 to {MAX_RESULTS}, not {k!r}"
             raise ValueError(message)
         query = _as_vectors(vector.reshape(1, -1), 1, self.dimensions)
-        with translated(self.path):
-            return [_as_document(*row) for row in rows(self._connection, _SEARCH, (query.tobytes(), k))]
+        with translated(self.path, self._connection):
+            found = rows(self._connection, _SEARCH, (query.tobytes(), k))
+        if any(distance is None for *_, distance in found):
+            raise StoreDamagedError(self.path, "a vector is not one of numbers")
+        return [_as_document(*row) for row in found]
 
     def info(self) -> StoreInfo:
         """Return what the store holds."""
-        with translated(self.path):
+        with translated(self.path, self._connection):
             meta = self._meta()
             counts = "SELECT collection, count(*) FROM sources GROUP BY collection ORDER BY collection"
             return StoreInfo(
@@ -247,6 +251,11 @@ def _as_vectors(vectors: Vectors, count: int, dimensions: int) -> Vectors:
         raise ValueError(message)
     if not np.isfinite(found).all():
         message = "vectors must be finite; the model gave a NaN or an infinity"
+        raise ValueError(message)
+    with np.errstate(over="ignore"):
+        squares = np.square(found).sum(axis=1)
+    if not (np.isfinite(squares) & (squares > 0)).all():
+        message = "vectors must have a direction; the model gave one that is zero, or too long for float32"
         raise ValueError(message)
     return found
 
