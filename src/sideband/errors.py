@@ -29,6 +29,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Iterable
+from typing import Any
 
 __all__ = [
     "Abort",
@@ -56,7 +57,21 @@ __all__ = [
 
 
 class SidebandError(Exception):
-    """The root of every error that the library raises itself."""
+    """The root of every error that the library raises itself.
+
+    All of them can be pickled, and so come out of another process with what they carry, where that can be.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Say how to make it again: of its text and attributes, since a leaf's own arguments are neither."""
+        return _again, (type(self), self.args, vars(self))
+
+
+def _again(kind: type[SidebandError], args: tuple[Any, ...], attributes: dict[str, Any]) -> SidebandError:
+    error = kind.__new__(kind)
+    error.args = args
+    vars(error).update(attributes)
+    return error
 
 
 class Abort(SidebandError):  # noqa: N818 - control flow that users raise; DESIGN names it so
