@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import datetime as dt
 import json
 import math
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +39,14 @@ def test_every_value_comes_back_from_json_as_it_was(value: Any) -> None:
 
     assert back == value
     assert type(back) is type(value)
+
+
+@given(payloads | messages | documents | usages)
+def test_every_value_can_be_copied_and_pickled(value: Any) -> None:
+    """So it reaches worker processes, and `dataclasses.asdict` works."""
+    assert pickle.loads(pickle.dumps(value)) == value
+    assert copy.deepcopy(value) == value
+    assert set(dataclasses.asdict(value)) == {field.name for field in dataclasses.fields(value)}
 
 
 def test_every_payload_of_the_package_is_serialisable() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
+import pickle
 from typing import Any
 
 import pytest
@@ -50,6 +52,12 @@ def test_a_frame_has_its_kind_and_its_content(frame: Frame, kind: str, content: 
 def test_a_frame_comes_back_from_json_as_it_was(frame: Frame, kind: str, content: Any) -> None:
     """Recordings of generations can be read again."""
     assert from_jsonable(json.loads(json.dumps(to_jsonable(frame)))) == frame
+
+
+@pytest.mark.parametrize(("frame", "kind", "content"), FRAMES)
+def test_a_frame_can_be_copied_and_pickled(frame: Frame, kind: str, content: Any) -> None:
+    """A provider may be in another process."""
+    assert pickle.loads(pickle.dumps(frame)) == copy.deepcopy(frame) == frame
 
 
 def test_frames_cannot_be_changed() -> None:

@@ -77,6 +77,20 @@ async def test_a_hook_for_one_stream_sees_no_other() -> None:
     assert hook.names == ["start", "frame", "frame", "end"]
 
 
+async def test_a_hook_for_one_stream_is_called_also_where_that_is_a_part_of_another() -> None:
+    """It was given for this one: a tool loop's round, say, whose generation is the one around it."""
+    whole, part = Noting(), Noting()
+
+    async def provider() -> AsyncIterator[Frame]:
+        async for frame in wrap_stream(Source(TEXT[:1]).stream, part, model="inner"):
+            yield frame
+
+    await read(wrap_stream(provider(), whole, model="outer"))
+
+    assert (whole.started.model, part.started.model) == ("outer", "inner")
+    assert whole.frames == part.frames == TEXT[:1]
+
+
 async def test_any_handler_can_be_given_for_one_stream() -> None:
     """A hook is only one of the things that can be attached; what is none is refused at once."""
     chunks: list[Frame] = []

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, final
 
 from sideband.components._json import serialisable
 
-__all__ = ["NOTHING", "Document", "Usage", "nothing"]
-
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+__all__ = ["Document", "Usage", "nothing"]
 
 
-def nothing() -> Mapping[str, Any]:
-    """Return the empty mapping that all values share whose mappings are not given."""
-    return NOTHING
+def nothing() -> dict[str, Any]:
+    """Return an empty mapping, one that can be copied and pickled, for a value whose mapping is not given."""
+    return {}
 
 
 @final
@@ -80,7 +77,7 @@ class Usage:
             cached_tokens=self.cached_tokens + other.cached_tokens,
             reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
             cost=sum(costs) if costs else None,
-            details=details or NOTHING,
+            details=details,
         )
 
     def filled_from(self, other: Usage) -> Usage:
@@ -95,5 +92,5 @@ class Usage:
             cached_tokens=self.cached_tokens or other.cached_tokens,
             reasoning_tokens=self.reasoning_tokens or other.reasoning_tokens,
             cost=other.cost if self.cost is None else self.cost,
-            details={**other.details, **self.details} or NOTHING,
+            details={**other.details, **self.details},
         )

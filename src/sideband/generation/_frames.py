@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, final
 
 from sideband.components import (
@@ -19,6 +18,7 @@ from sideband.components import (
     VideoPart,
     serialisable,
 )
+from sideband.components._values import nothing
 
 __all__ = ["MESSAGE_METADATA", "CustomContent", "Frame", "FrameKind", "ResponseMeta"]
 
@@ -39,8 +39,6 @@ FrameKind: TypeAlias = Literal[
 MESSAGE_METADATA = "message_metadata"
 """The type of a custom frame whose data, a mapping, goes into the `metadata` of the joined message."""
 
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
-
 
 @final
 @serialisable
@@ -56,7 +54,7 @@ class ResponseMeta:
     """The provider's name of this answer."""
     usage: Usage | None = None
     """What the provider says of the whole; it fills what the usage frames leave open, and is not added."""
-    metadata: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    metadata: Mapping[str, Any] = field(default_factory=nothing)
     """Whatever else it says: its own word for the finish reason, a fingerprint, …"""
 
 

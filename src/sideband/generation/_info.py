@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, final
 
 from sideband.components import ChatModelInput, ChatModelOutput, Message, Usage
@@ -87,7 +86,7 @@ def start_info(run: Run) -> GenerateStartInfo:
         tools=attributes.get("tools", len(asked.tools)),
         request_id=attributes.get("request_id") or run.id,
         function_id=attributes.get("function_id"),
-        metadata=MappingProxyType({**run.metadata, **given}),
+        metadata={**run.metadata, **given},
     )
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, final
 
 from sideband.components import Message, ToolDefinition, serialisable
+from sideband.components._values import nothing
 
 __all__ = ["Askable", "Options", "Request"]
-
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @final
@@ -38,7 +36,7 @@ class Options:
     """How much it is to think first, where it can."""
     parallel_tool_calls: bool | None = None
     """Whether it may ask for several calls of tools at once."""
-    extra: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    extra: Mapping[str, Any] = field(default_factory=nothing)
     """Settings that only one provider has, as its SDK names them; they go to its call as they are."""
 
 
@@ -63,7 +61,7 @@ class Request:
     """The caller's own name of this request; hooks see it."""
     function_id: str | None = None
     """The caller's name of what asks: an agent, a feature; hooks see it."""
-    metadata: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    metadata: Mapping[str, Any] = field(default_factory=nothing)
     """Whatever the caller wants hooks to see; it is not sent to the provider."""
 
     @staticmethod

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mappin
 from typing import Any, cast, final
 
 from sideband.components import Usage
+from sideband.generation._adapter import is_whole
 from sideband.generation._frames import Frame, ResponseMeta
 from sideband.generation._info import DEFAULT_MODEL, GenerateStartInfo
 from sideband.generation._join import join_frames
@@ -69,7 +70,7 @@ def wrap_stream(
         HandlerRefusedError: the hook is none.
         ValueError: `start` is no reading of `time.perf_counter()`, but later than now.
     """
-    own = () if hook is None else entries(hook)
+    own = () if hook is None else tuple(map(_for_this_run, entries(hook)))
     if listeners_with(own) is None:
         return cast("AsyncIterator[Frame]", source)
     asked = GenerateStartInfo(
@@ -82,6 +83,11 @@ def wrap_stream(
         metadata={} if metadata is None else metadata,
     )
     return watch_frames(source, own, asked, asked, start)
+
+
+def _for_this_run(entry: Entry) -> Entry:
+    """Return a handler that is called also where the generation is a part of another: it was given for this one."""
+    return entry._replace(conditions=tuple(one for one in entry.conditions if one.when is not is_whole))
 
 
 def watch_frames(
