@@ -120,19 +120,93 @@ async def test_a_run_over_what_is_unchanged_embeds_nothing(store: Store, embedde
     assert embedder.batches == []
 
 
-async def test_other_folders_documents_stay(
+async def test_deleted_files_leave_when_their_own_folder_is_indexed_again(
     store: Store, embedder: Embedder, folder: Path, tmp_path: Path
 ) -> None:
-    """Only what should be in the folders named is removed when it is not there."""
+    """Each folder is brought up to date by itself, and others' documents stay; a renamed file is one document."""
     other = tmp_path / "docs2"
     other.mkdir()
     (other / "x.md").write_text("Other.")
-    await index([await found(folder)], store, embedder, batch_size=4)
+    await index([await found(folder, other)], store, embedder, batch_size=4)
+    (folder / "a.md").unlink()
+    (folder / "b.txt").rename(folder / "z.txt")
+    (other / "x.md").unlink()
+    (other / "y.md").write_text("Another.")
 
-    report = await index([await found(other)], store, embedder, batch_size=4)
-
-    assert counts(report) == (1, 0, 0, 0, 0)
+    assert counts(await index([await found(other)], store, embedder, batch_size=4)) == (1, 0, 0, 1, 0)
     assert len(store.hashes("files")) == 4
+    assert counts(await index([await found(folder)], store, embedder, batch_size=4)) == (1, 0, 1, 2, 0)
+    assert sorted(Path(source).name for source in store.hashes("files")) == ["c.py", "y.md", "z.txt"]
+
+
+async def test_a_file_is_one_document_however_it_is_named(
+    store: Store, embedder: Embedder, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given twice, by two roots, or from another working folder."""
+    twice = await found(folder, folder / "a.md", folder / ".." / folder.name)
+    assert counts(await index([twice], store, embedder, batch_size=4)) == (3, 0, 0, 0, 0)
+    monkeypatch.chdir(folder)
+
+    assert counts(await index([await found(Path("a.md"))], store, embedder, batch_size=4)) == (0, 0, 1, 0, 0)
+    assert counts(await index([await found(Path())], store, embedder, batch_size=4)) == (0, 0, 3, 0, 0)
+
+
+async def test_a_file_that_goes_away_between_finding_and_reading_is_named_and_leaves(
+    store: Store, embedder: Embedder, folder: Path
+) -> None:
+    """What is not there any more is not searched."""
+    await index([await found(folder)], store, embedder, batch_size=4)
+    corpus = await found(folder)
+    (folder / "b.txt").unlink()
+
+    report = await index([corpus], store, embedder, batch_size=4)
+
+    assert counts(report) == (0, 0, 2, 1, 1)
+    assert "No such file" in report.skipped[0].reason
+
+
+async def test_a_file_that_changes_while_it_is_indexed_is_replaced_by_the_next_run(
+    store: Store, embedder: Embedder, folder: Path
+) -> None:
+    """What is stored is what was read, under the hash of what was read."""
+
+    class Change(Handler):
+        def on_end(self, run: Run, output: Any) -> None:
+            if run.name == "read" and run.input.endswith("b.txt"):
+                (folder / "b.txt").write_text("Bananas are brown.")
+
+    await index([await found(folder)], store, embedder, batch_size=4, handlers=[Change()])
+    before = store.search(embedder.embed(["bananas"])[0], 1)[0].text
+    report = await index([await found(folder)], store, embedder, batch_size=4)
+
+    assert counts(report) == (0, 1, 2, 0, 0)
+    assert before == "Bananas are yellow."
+    assert store.search(embedder.embed(["bananas"])[0], 1)[0].text == "Bananas are brown."
+
+
+async def test_what_is_being_written_when_a_run_is_cancelled_is_told_as_stored(
+    store: Store, embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The write cannot be stopped, and what it stored is in the count that a person is told."""
+    loop, writing, meter = asyncio.get_running_loop(), asyncio.Event(), Meter()
+    cancelled = threading.Event()
+    plain = Store.write
+
+    def write(self: Store, entries: Iterator[Entry]) -> None:
+        loop.call_soon_threadsafe(writing.set)
+        cancelled.wait(10)
+        plain(self, entries)
+
+    monkeypatch.setattr(Store, "write", write)
+    task = asyncio.create_task(index([generated(500)], store, embedder, batch_size=4, handlers=[meter]))
+    await writing.wait()
+    task.cancel()
+    loop.call_soon(cancelled.set)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert 0 < meter.documents_stored == len(store.hashes("files"))
+    assert meter.chunks_stored == store.info().chunks
 
 
 async def test_bad_files_are_named_and_the_others_indexed(

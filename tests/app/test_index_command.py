@@ -82,10 +82,22 @@ def wait_for_chunks(path: Path, count: int, indexing: subprocess.Popen[str]) -> 
             indexing.wait(0.005)
 
 
+def wait_for_a_write(path: Path, indexing: subprocess.Popen[str]) -> None:
+    """Wait until something is written, so that what follows meets the program as it writes."""
+    log, before, deadline = Path(f"{path}-wal"), None, time.monotonic() + 5
+    while time.monotonic() < deadline and indexing.poll() is None:
+        with suppress(FileNotFoundError):
+            found = log.stat()
+            now = (found.st_size, found.st_mtime_ns)
+            if before not in {None, now}:
+                return
+            before = now
+
+
 def content(path: Path) -> list[tuple[Any, ...]]:
     """Return all that a sound store holds, by document: its model, texts, places and vectors, bit for bit."""
     query = """
-        SELECT collection, source, title, hash, start, line, text, embedding
+        SELECT collection, source, title, hash, start, line, place, text, embedding
         FROM sources LEFT JOIN chunks ON chunks.source_id = sources.id LEFT JOIN vectors ON vectors.rowid = chunks.id
         ORDER BY collection, source, start
     """
@@ -120,6 +132,7 @@ def test_killed_and_run_again_it_ends_with_the_index_of_a_run_in_one_go(tmp_path
     for _ in range(3):
         indexing = start("index", docs, "--batch-size", "4", store=store)
         wait_for_chunks(store, last + rng.randrange(1, 400), indexing)
+        wait_for_a_write(store, indexing)
         indexing.kill()
         indexing.communicate()
         kills += indexing.returncode == -signal.SIGKILL
