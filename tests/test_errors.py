@@ -16,6 +16,7 @@ MADE: list[SidebandError] = [
     errors.HandlerRefusedError("candidate", "reason"),
     errors.LengthMismatchError("serving", "hook", expected=3, got=2),
     errors.QueueFullError("serving", waiting=1, offered=2, max_queue=3),
+    errors.OversizedItemError("serving", cost=3.5, max_cost=2),
     errors.DispatchTimeoutError("serving", 1.5),
     errors.ToolArgumentsError("add", "{", "no JSON"),
     errors.ReaderClosedError(),

@@ -17,6 +17,7 @@
         ├── ServingClosedError      (RuntimeError) dispatched to, or waiting, at the close
         ├── WrongThreadError        (RuntimeError) a synchronous twin on the serving's own loop
         ├── QueueFullError          no room within `max_queue`
+        ├── OversizedItemError      (ValueError) an item dearer than `max_cost`
         ├── DispatchTimeoutError    (TimeoutError) no answer within `timeout`
         ├── LengthMismatchError     (ValueError) not one entry an item
         ├── UnknownHookError        (ValueError) an event name that was not declared
@@ -39,6 +40,7 @@ __all__ = [
     "LengthMismatchError",
     "MissingExtraError",
     "NotStartedError",
+    "OversizedItemError",
     "QueueFullError",
     "ReaderClosedError",
     "SerialisationError",
@@ -230,6 +232,20 @@ class QueueFullError(ServingError):
         self.waiting = waiting
         self.offered = offered
         self.max_queue = max_queue
+
+
+class OversizedItemError(ServingError, ValueError):
+    """An item costs more than a batch may, and the serving refuses such items; none of the call's was taken."""
+
+    def __init__(self, serving: str, *, cost: float, max_cost: float) -> None:
+        """Tell both costs."""
+        super().__init__(
+            serving,
+            f"an item costs {cost!r}, more than max_cost={max_cost!r}; make it smaller, raise max_cost, or let "
+            'such items be executed by themselves with oversized="alone"',
+        )
+        self.cost = cost
+        self.max_cost = max_cost
 
 
 class DispatchTimeoutError(ServingError, TimeoutError):

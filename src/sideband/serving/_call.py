@@ -6,163 +6,16 @@ part: a range of its items, whatever the batch's other items are.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Generic, Protocol, TypeGuard, TypeVar, final
+from typing import Any, final
 
-from sideband.runs import Run, RunLink
+from sideband.runs import Run
 from sideband.serving._batch import BatchOutput, HookEvent
+from sideband.serving._parts import Executed, Items, is_error, raisable
 
-__all__ = ["Call", "Executed", "Items", "Part", "Receiver", "Single", "is_error", "raisable"]
-
-T = TypeVar("T")
-
-
-class Executed(Protocol):
-    """What a receiver may know of the execution of its items."""
-
-    @property
-    def partition(self) -> int:
-        """Which partition executes them."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """The items of the whole batch."""
-        ...
-
-    @property
-    def started(self) -> float:
-        """When it began, on the clock by which parts arrive."""
-        ...
-
-    @property
-    def execute_time(self) -> float:
-        """Seconds that the batch function took; 0 until it has returned."""
-        ...
-
-    @property
-    def attempt(self) -> int:
-        """Which execution of its items it is, from 1; more than 1 where a failed batch is divided."""
-        ...
-
-    @property
-    def exceptional(self) -> bool:
-        """Whether any of its results is an exception."""
-        ...
-
-    @property
-    def link(self) -> RunLink | None:
-        """The Batch run, if somebody watches it."""
-        ...
-
-
-class Receiver(Protocol):
-    """Who is told what becomes of a part, in the loop or thread where the request was made."""
-
-    @property
-    def run(self) -> Run | None:
-        """The request's run, if it is watched."""
-        ...
-
-    @property
-    def listening(self) -> bool:
-        """Whether hook events are of any use to it."""
-        ...
-
-    @property
-    def finished(self) -> bool:
-        """Whether nobody waits any more."""
-        ...
-
-    def executing(self, part: Items[Any], execution: Executed) -> None:
-        """A batch with these items starts. Called only where there is a run."""
-
-    def event(self, part: Items[Any], attempt: int, name: str, payload: list[Any]) -> None:
-        """The batch emitted an event; the payload is that of these items. Called only where it listens."""
-
-    def done(self, part: Items[Any], execution: Executed, own: list[Any]) -> None:
-        """The batch is done; `own` are the results of these items, its error for each if it failed."""
-
-    def failed(self, error: BaseException) -> None:
-        """Items of the request will get no results."""
-
-
-@final
-class Items(Generic[T]):
-    """Items of one request that wait to be executed, whatever else is in their batch."""
-
-    __slots__ = ("arrived", "receiver", "size", "start", "values", "waiting")
-
-    def __init__(self, receiver: Receiver, values: list[T], start: int, size: int, arrived: float) -> None:
-        """Let `size` items of `values`, from `start`, wait since `arrived`."""
-        self.receiver = receiver
-        self.values = values
-        self.start = start
-        self.size = size
-        self.arrived = arrived
-        self.waiting = False
-
-    def split(self, count: int) -> Items[T]:
-        """Take the first `count` items off as a part of their own."""
-        first = Items(self.receiver, self.values, self.start, count, self.arrived)
-        self.start += count
-        self.size -= count
-        return first
-
-    def piece(self, start: int, count: int, arrived: float) -> Items[T]:
-        """Return some of the items as a part of their own; this one stays as it is."""
-        return Items(self.receiver, self.values, self.start + start, count, arrived)
-
-    @property
-    def gone(self) -> bool:
-        """Whether nobody waits for the results any more."""
-        return self.receiver.finished
-
-    def failed(self, error: BaseException) -> None:
-        """Report that there will be none."""
-        self.receiver.failed(error)
-
-
-@final
-class Single:
-    """One item that nobody watches: its value and a future, and nothing else, since there are many."""
-
-    __slots__ = ("arrived", "future", "value", "waiting")
-
-    size = 1
-
-    def __init__(self, value: Any, future: asyncio.Future[Any], arrived: float) -> None:
-        """Resolve `future` with what becomes of `value`."""
-        self.value = value
-        self.future = future
-        self.arrived = arrived
-        self.waiting = True
-
-    def split(self, count: int) -> Single:  # noqa: ARG002 - as every part
-        """Return itself: one item cannot be split."""
-        return self
-
-    def piece(self, start: int, count: int, arrived: float) -> Single:  # noqa: ARG002 - as every part
-        """Return itself, waiting anew."""
-        self.arrived = arrived
-        return self
-
-    @property
-    def gone(self) -> bool:
-        """Whether its caller has gone."""
-        return self.future.done()
-
-    def failed(self, error: BaseException) -> None:
-        """Fail the future, unless its caller has gone."""
-        if not self.future.done():
-            self.future.set_exception(raisable(error))
-
-
-Part = Items[Any] | Single
-"""What waits in a serving's queue."""
+__all__ = ["Call"]
 
 
 @final
@@ -306,7 +159,7 @@ class Call:
         if self.run is None or not self._executed:
             return
         executions = [execution for _, execution in self._executed]
-        shares = [part.size / execution.size for part, execution in self._executed]
+        shares = [_share(part, execution) for part, execution in self._executed]
         partitions = sorted({execution.partition for execution in executions})
         self.run.attributes.update(
             queue_time=max(execution.started - part.arrived for part, execution in self._executed),
@@ -326,15 +179,6 @@ def _nobody() -> None:
     """Stand in until a driver waits."""
 
 
-def is_error(result: object) -> TypeGuard[BaseException]:
-    """Tell by its type alone: to be asked for their class, some objects run code of their own."""
-    return issubclass(type(result), BaseException)
-
-
-def raisable(error: BaseException) -> BaseException:
-    """Return an error that any caller can raise: what steers Python's own machinery is wrapped."""
-    if not isinstance(error, StopIteration | StopAsyncIteration | GeneratorExit | asyncio.CancelledError):
-        return error
-    wrapped = RuntimeError(f"the batch function gave {error!r}, which cannot be raised as it is")
-    wrapped.__cause__ = error
-    return wrapped
+def _share(part: Items[Any], execution: Executed) -> float:
+    """Return which part of a batch some items are: by their cost, else by their number."""
+    return part.cost / execution.cost if execution.cost else part.size / execution.size

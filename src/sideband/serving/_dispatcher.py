@@ -16,6 +16,7 @@ from sideband.serving._batch import BatchOutput, HookEvent, listed
 from sideband.serving._call import Call
 from sideband.serving._engine import Engine
 from sideband.serving._execution import Surroundings
+from sideband.serving._grading import Grading, check_priority
 from sideband.serving._host import Host
 from sideband.serving._inline import Inline, InlineRequest
 from sideband.serving._requests import TaskRequest, ThreadRequest, drive
@@ -28,25 +29,29 @@ __all__ = ["Dispatcher", "Options"]
 class Options:
     """What one call asks for."""
 
-    __slots__ = ("inline", "return_exceptions", "single", "timeout")
+    __slots__ = ("inline", "priority", "return_exceptions", "single", "timeout")
 
     def __init__(
         self,
         *,
         timeout: float | None = None,
+        priority: int = 0,
         return_exceptions: bool = False,
         single: bool = False,
         inline: bool = False,
     ) -> None:
-        """Check the timeout.
+        """Check them.
 
         Raises:
-            ValueError: it is negative.
+            ValueError: the timeout is negative, the priority out of range.
+            TypeError: the priority is no whole number.
         """
         if timeout is not None and timeout < 0:
             msg = f"timeout must not be negative, got {timeout!r}"
             raise ValueError(msg)
+        check_priority(priority)
         self.timeout = timeout
+        self.priority = priority
         self.return_exceptions = return_exceptions
         self.single = single
         self.inline = inline
@@ -65,11 +70,17 @@ class Dispatcher:
             HandlerRefusedError: a callback is no handler.
         """
         self._settings = settings
+        self.grading = Grading(settings)
         self._host = host
         self._inline = inline
         self._info = RunInfo(Component.SERVING, settings.name)
         self._batch_info = RunInfo(Component.BATCH, settings.name)
         self._scope = scope_of(*callbacks)
+
+    def configure(self, settings: Settings) -> None:
+        """Go by other options from the next call on; from any thread."""
+        self._settings = self._inline.settings = settings
+        self.grading = Grading(settings)
 
     def surroundings(self) -> Surroundings:
         """Return what executions have around them that are made in the calling context."""
@@ -185,8 +196,7 @@ class Dispatcher:
         engine, settings = self._started(), self._settings
         kind = ThreadRequest if synchronous else TaskRequest
         request = kind(engine, call, name=settings.name, timeout=options.timeout)
-        # With hooks the parts of a call stay whole, so that they have to fit into a batch.
-        request.submit(mapped, settings.batch_size if settings.hooks else None)
+        request.submit(mapped, self.grading, options.priority)
         return request
 
     def _map_inputs(self, items: list[Any]) -> list[Any]:

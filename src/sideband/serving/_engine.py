@@ -9,18 +9,18 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-import time
 from asyncio import Future
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from typing import Any, final
 
-from sideband.errors import QueueFullError, ServingClosedError, ServingError
-from sideband.serving._call import Items, Part, Single, raisable
+from sideband.errors import DispatchTimeoutError, QueueFullError, ServingClosedError
+from sideband.serving._clock import clock_of
 from sideband.serving._execution import Execution, Surroundings
 from sideband.serving._isolate import Attempt
 from sideband.serving._model import Blueprint
-from sideband.serving._policy import PartQueue
+from sideband.serving._parts import Graded, Items, Part, Single, raisable
+from sideband.serving._policy import BatchPolicy
 from sideband.serving._settings import Counters, Settings
 from sideband.serving._worker import Worker
 
@@ -40,15 +40,13 @@ class Engine:
         """Belong to the running loop; `start` comes next."""
         self.loop = asyncio.get_running_loop()
         self.thread = threading.get_ident()
-        self.time = _clock(self.loop)
+        self.time = clock_of(self.loop)
         self._blueprint = blueprint
         self._settings = settings
         self._around = around
         self._counters = counters
-        self._queue: PartQueue[Part] = PartQueue(
-            batch_size=settings.batch_size, batch_timeout=settings.batch_timeout, whole=bool(settings.hooks)
-        )
-        self._room = settings.max_queue
+        self._policy: BatchPolicy[Part] = BatchPolicy(settings.limits, keyed=settings.key is not None)
+        self._queue = self._policy.queue
         self._inline = settings.executor == "inline" and not blueprint.asynchronous
         self._free: deque[int] = deque()
         self._functions: list[Callable[[Any], Any]] = []
@@ -60,7 +58,6 @@ class Engine:
         self._scheduled = False
         self._turn = 0.0
         self._closing = False
-        self._flushing = False
         self._idle: asyncio.Event = asyncio.Event()
 
     # -- start and close -----------------------------------------------------------------------
@@ -118,11 +115,10 @@ class Engine:
     async def aclose(self, *, drain: bool) -> None:
         """Take no more; execute what waits, or give it up; wait for what is being executed."""
         self._closing = True
-        self._room = 0
+        self._policy.close()
         limit = self._settings.shutdown_timeout
         try:
             if drain:
-                self._flushing = True
                 self._pump()
             else:
                 self._give_up("closed without draining")
@@ -140,7 +136,7 @@ class Engine:
 
     def _give_up(self, reason: str) -> None:
         self._isolating = False
-        for part in self._queue.drain():
+        for part in self._policy.drain():
             self._counters.withdrawn += part.size
             part.failed(ServingClosedError(self._settings.name, reason))
         again, self._again = self._again, deque()
@@ -179,23 +175,25 @@ class Engine:
             return False
         return True
 
-    def submit(self, parts: Iterable[Part]) -> None:
+    def submit(self, parts: Sequence[Part], *, wait: bool = False) -> None:
         """Let parts wait, all or none.
+
+        Args:
+            parts: of one caller.
+            wait: let them stand in line if there is no room, whatever `on_full` says.
 
         Raises:
             ServingClosedError: it is closing.
             QueueFullError: there is no room for all of them.
         """
+        settings = self._settings
         if self._closing:
-            raise ServingClosedError(self._settings.name)
-        queue = self._queue
-        offered = sum([part.size for part in parts])
-        if queue.waiting + offered > self._room:
+            raise ServingClosedError(settings.name)
+        if not self._policy.offer(parts, wait=wait or settings.on_full == "wait"):
+            offered = sum([part.size for part in parts])
             raise QueueFullError(
-                self._settings.name, waiting=queue.waiting, offered=offered, max_queue=self._room
+                settings.name, waiting=self._queue.waiting, offered=offered, max_queue=settings.max_queue
             )
-        for part in parts:
-            queue.add(part)
         if self._free and not self._scheduled:
             self._schedule()
 
@@ -204,41 +202,69 @@ class Engine:
         # One reading of the clock is enough for all that come in a turn of the loop after which a batch is cut.
         now = self._turn if self._scheduled else self.time()
         single = Single(value, Future(loop=self.loop), now)
-        if self._queue.waiting >= self._room:
-            self.submit((single,))  # says what is wrong
+        if self._queue.waiting >= self._policy.gate:
+            single.waiting = False
+            self.submit((single,))
         else:
             self._queue.add_single(single)
         if not self._scheduled and self._free:
             self._schedule()
         return single
 
-    def submit_from_elsewhere(self, parts: list[Items[Any]]) -> None:
+    def submit_graded(self, value: Any, grade: tuple[Hashable, float, int]) -> Single:
+        """As `submit_one`, with a key, a cost and a priority."""
+        now = self._turn if self._scheduled else self.time()
+        single = Graded(value, Future(loop=self.loop), now, grade)
+        if self._queue.waiting >= self._policy.gate:
+            self.submit((single,))
+        else:
+            self._queue.add(single)
+        if not self._scheduled and self._free:
+            self._schedule()
+        return single
+
+    def submit_from_elsewhere(self, parts: list[Items[Any]], *, wait: bool = False) -> None:
         """Let parts wait, from any thread; their receiver learns of a refusal as of any failure.
 
         Raises:
             ServingClosedError: the loop is gone.
         """
-        if not self.post(self._submit_posted, parts):
+        if not self.post(self._submit_posted, parts, wait):
             raise ServingClosedError(self._settings.name, "its event loop is closed")
 
-    def _submit_posted(self, parts: list[Items[Any]]) -> None:
+    def _submit_posted(self, parts: list[Items[Any]], wait: bool) -> None:
         try:
-            self.submit(parts)
-        except ServingError as error:
+            self.submit(parts, wait=wait)
+        except Exception as error:  # noqa: BLE001 - a key's own `__eq__` may raise anything, which is the caller's
             parts[0].receiver.failed(error)
 
     def withdraw(self, parts: Iterable[Part]) -> None:
         """Take out what still waits of some parts; what is being executed goes on."""
         for part in parts:
-            self._counters.withdrawn += self._queue.remove(part)
+            self._counters.withdrawn += self._policy.remove(part)
         if not self._queue.waiting:
             self._cancel_timer()
             self._idle.set()
+        elif self._free and not self._scheduled:
+            self._schedule()  # others may have entered from the line
+
+    def configure(self, settings: Settings) -> None:
+        """Cut by other limits from the next batch on."""
+        self._settings = settings
+        self._policy.configure(settings.limits)
+        self._cancel_timer()
+        if self._queue.waiting and self._free and not self._scheduled:
+            self._schedule()
 
     @property
     def waiting(self) -> int:
         """Items that wait, those of failed batches that wait to be executed again included."""
         return self._queue.waiting + sum([part.size for attempt in self._again for part in attempt.parts])
+
+    @property
+    def in_line(self) -> int:
+        """Items that wait for room in the queue."""
+        return self._policy.in_line
 
     @property
     def executing(self) -> int:
@@ -250,16 +276,19 @@ class Engine:
     def _schedule(self) -> None:
         # Never at once: whoever is ready in this turn of the loop still gets into the batch. A timer that
         # is due already fires in the next turn.
-        queue = self._queue
-        if self._flushing or self._again or queue.batch_timeout <= 0 or queue.waiting >= queue.batch_size:
-            self._scheduled = True
-            self._turn = self.time()
-            self.loop.call_soon(self._pump, context=self._around.context)
-        elif self._timer is None:
-            due = queue.due()
-            if due is not None:
-                delay = max(0.0, due - self.time())
-                self._timer = self.loop.call_later(delay, self._pump, context=self._around.context)
+        policy = self._policy
+        if not self._again and policy.limits.batch_timeout > 0:
+            if self._timer is not None and not policy.pressing:
+                return
+            due = policy.due()
+            delay = 0.0 if due is None else due - self.time()
+            if delay > 0:
+                if self._timer is None:
+                    self._timer = self.loop.call_later(delay, self._pump, context=self._around.context)
+                return
+        self._scheduled = True
+        self._turn = self.time()
+        self.loop.call_soon(self._pump, context=self._around.context)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:
@@ -273,13 +302,21 @@ class Engine:
         free = 1 if self._inline else len(self._free)
         if self._again:
             free -= self._execute_again(free)
-        for parts in self._queue.cut(self.time(), free, flush=self._flushing):
+        batches = self._policy.cut(self.time(), free)
+        self._expire(self._policy.expired())
+        for parts in batches:
             self._execute(Attempt(parts))
         if self._queue.waiting or self._again:
             if self._free and not self._scheduled:
                 self._schedule()
         elif not self._executing:
             self._idle.set()
+
+    def _expire(self, parts: list[Part]) -> None:
+        for part in parts:
+            self._counters.withdrawn += part.size
+            timeout = round(part.deadline - part.arrived, 6)
+            part.failed(DispatchTimeoutError(self._settings.name, timeout))
 
     def _execute_again(self, free: int) -> int:
         """Execute what failed batches left, oldest first; return how many partitions that took."""
@@ -355,15 +392,6 @@ class Engine:
 def _drop(awaitable: Awaitable[Any] | None) -> None:
     if inspect.iscoroutine(awaitable):
         awaitable.close()
-
-
-def _clock(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
-    """Return the clock by which parts arrive: the monotonic one, unless a loop of the standard kind has its own.
-
-    Such a loop keeps a virtual time. Others, as uvloop, count milliseconds, too few for a queue's times.
-    """
-    virtual = isinstance(loop, asyncio.BaseEventLoop) and type(loop).time is not asyncio.BaseEventLoop.time
-    return loop.time if virtual else time.monotonic
 
 
 async def _wait(awaitable: Awaitable[Any]) -> None:

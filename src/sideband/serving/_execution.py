@@ -23,8 +23,8 @@ from sideband.observe._observation import Observation
 from sideband.runs import Run, RunInfo, RunLink
 from sideband.scope._scope import Scope, current, current_scope
 from sideband.serving._batch import Batch, listed
-from sideband.serving._call import Items, Part, Single, is_error, raisable
 from sideband.serving._isolate import Attempt, halves
+from sideband.serving._parts import Items, Part, Single, is_error, raisable
 from sideband.serving._settings import Counters
 
 __all__ = ["Execution", "Surroundings"]
@@ -62,6 +62,7 @@ class Execution:
         "attempt",
         "batch",
         "context",
+        "cost",
         "error",
         "exceptional",
         "execute_time",
@@ -100,6 +101,7 @@ class Execution:
         self.context = around.context.copy()
         self.partition = partition
         self.size = len(values)
+        self.cost: float = sum([part.cost for part in parts]) if requests else 0
         self.started = now
         self.results: list[Any] = []
         self.error: BaseException | None = None

@@ -10,6 +10,7 @@ from typing import final
 from sideband.errors import ServingError, WrongThreadError
 from sideband.serving._engine import Engine
 from sideband.serving._loop_thread import LoopThread
+from sideband.serving._settings import Settings
 
 __all__ = ["Host"]
 
@@ -99,6 +100,16 @@ class Host:
             thread.run(self.aclose(drain=drain))
         finally:
             thread.stop()
+
+    def configure(self, settings: Settings) -> None:
+        """Let what is started go by other options; at once on its own loop, else as soon as that comes to it."""
+        engine = self.engine
+        if engine is None:
+            return
+        if engine.thread == threading.get_ident():
+            engine.configure(settings)
+        else:
+            engine.post(engine.configure, settings)
 
     def _forget_closed_loop(self) -> None:
         # Nobody closed it before its loop ended: its callers there are gone, those elsewhere find out.

@@ -12,10 +12,11 @@ from typing import Any, final
 from weakref import WeakKeyDictionary
 
 from sideband.errors import WrongThreadError
-from sideband.serving._call import Call, Items
+from sideband.serving._call import Call
 from sideband.serving._execution import Execution, Surroundings
 from sideband.serving._isolate import Attempt
 from sideband.serving._model import Blueprint
+from sideband.serving._parts import Items
 from sideband.serving._settings import Counters, Settings
 
 __all__ = ["Inline", "InlineRequest"]

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol, Self, TypeVar
 
 from sideband.runs import RunLink
-from sideband.serving._call import Part
+from sideband.serving._parts import Part
 
 __all__ = ["Attempt", "Divisible", "halves"]
 

@@ -19,8 +19,10 @@ from typing import Any, NoReturn, TypeVar, final
 from sideband.errors import DispatchTimeoutError, ServingClosedError, WrongThreadError
 from sideband.runs import Run
 from sideband.serving._batch import BatchOutput, HookEvent
-from sideband.serving._call import Call, Executed, Items
+from sideband.serving._call import Call
 from sideband.serving._engine import Engine
+from sideband.serving._grading import Grading
+from sideband.serving._parts import Executed, Items
 
 __all__ = ["Request", "TaskRequest", "ThreadRequest", "drive"]
 
@@ -67,23 +69,23 @@ class Request(ABC):
     def _local(self) -> bool:
         return False
 
-    def submit(self, values: list[Any], longest: int | None) -> None:
-        """Let the values wait in parts of at most `longest` items.
+    def submit(self, values: list[Any], grading: Grading, priority: int) -> None:
+        """Let the values wait.
 
         Raises:
             ServingClosedError: the serving is closing, or its loop is gone.
             QueueFullError: there is no room.
+            Exception: what the serving's `key` or `cost` raised.
         """
         call, engine = self._call, self._engine
         remote = None if self._local() else _Remote(call, engine, self._post)
-        now = engine.time()
-        step = longest or len(values)
-        parts = [
-            Items(remote or call, values, start, min(step, len(values) - start), now)
-            for start in range(0, len(values), step)
-        ]
-        self._parts = parts
         try:
+            parts = grading.parts(remote or call, values, engine.time())
+            self._parts = parts
+            for part in parts:
+                part.priority = priority
+                if self._timeout is not None and not call.streaming:
+                    part.deadline = part.arrived + self._timeout
             if remote is None:
                 engine.submit(parts)
             else:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import functools
+import dataclasses
+import threading
 from asyncio import get_running_loop
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Hashable, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Generic, Protocol, Self, TypeVar, Unpack, cast, final, overload
+from typing import Any, Self, TypeVar, cast, final
 
 from sideband.handlers import HandlerLike
 from sideband.scope._scope import listeners
@@ -17,16 +18,17 @@ from sideband.serving._engine import Engine
 from sideband.serving._host import Host
 from sideband.serving._inline import Inline
 from sideband.serving._model import BatchFunction, BatchModel, Blueprint
-from sideband.serving._settings import Counters, Executor, ServingOptions, Settings, Stats
+from sideband.serving._settings import Counters, Executor, OnFull, Oversized, Settings, Stats
+from sideband.serving._sync_calls import SyncCalls
 
-__all__ = ["Serving", "serving"]
+__all__ = ["Serving"]
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 @final
-class Serving(Generic[T, R]):
+class Serving(SyncCalls[T, R]):
     """Merges the items of many callers into batches, executes them, and gives each caller its own.
 
     ```python
@@ -56,6 +58,12 @@ class Serving(Generic[T, R]):
         map_inputs: Callable[[list[Any]], Sequence[Any]] | None = None,
         map_results: Callable[[list[Any]], Sequence[Any]] | None = None,
         max_queue: int = 65_536,
+        on_full: OnFull = "refuse",
+        key: Callable[[Any], Hashable] | None = None,
+        cost: Callable[[Any], float] | None = None,
+        max_cost: float | None = None,
+        oversized: Oversized = "alone",
+        ageing: float = 1.0,
         shutdown_timeout: float = 30.0,
         isolate_errors: bool = False,
         executor: Executor = "thread",
@@ -75,7 +83,16 @@ class Serving(Generic[T, R]):
                 one call that fit into a batch are never split over several.
             map_inputs: applied, in the caller, to the list of a call's values; may change their number.
             map_results: applied, in the caller, to the list of its results; has to give one a value.
-            max_queue: the most items that wait; a call over it is refused with `QueueFullError`.
+            max_queue: the most items that wait.
+            on_full: what happens to a call for which there is no room: "refuse" raises `QueueFullError`,
+                "wait" lets it stand in line, first come, first served.
+            key: a function of an item, as the model gets it; only items of equal keys get into one batch,
+                and keys take turns.
+            cost: a function of an item, as the model gets it: its tokens, pixels, nodes, ...
+            max_cost: the most that the items of a batch may cost together.
+            oversized: what happens to an item that costs more by itself: "alone" makes it a batch of its
+                own, "refuse" raises `OversizedItemError`.
+            ageing: seconds of waiting that count as much as a step of priority.
             shutdown_timeout: seconds that closing may take.
             isolate_errors: execute a batch that failed again in halves, and these in halves, so that only
                 the items that fail by themselves do; an item of a batch of n is executed at most
@@ -92,23 +109,18 @@ class Serving(Generic[T, R]):
         self._blueprint = Blueprint(model)
         hooks = (hooks,) if isinstance(hooks, str) else tuple(hooks)
         self._settings = Settings(
-            name=name or self._blueprint.name,
-            batch_size=batch_size,
-            batch_timeout=batch_timeout,
-            partitions=partitions,
-            hooks=hooks,
-            map_inputs=map_inputs,
-            map_results=map_results,
-            max_queue=max_queue,
-            shutdown_timeout=shutdown_timeout,
-            isolate_errors=isolate_errors,
-            executor=executor,
-        )
+            name=name or self._blueprint.name, batch_size=batch_size, batch_timeout=batch_timeout,
+            partitions=partitions, hooks=hooks, map_inputs=map_inputs, map_results=map_results,
+            max_queue=max_queue, on_full=on_full, key=key, cost=cost, max_cost=max_cost, oversized=oversized,
+            ageing=ageing, shutdown_timeout=shutdown_timeout, isolate_errors=isolate_errors, executor=executor,
+        )  # fmt: skip
         self._counters = Counters()
         self._host = Host(self._settings.name, self._engine)
         self._dispatcher = Dispatcher(
             self._settings, self._host, Inline(self._blueprint, self._settings, self._counters), callbacks
         )
+        self._asking = key is not None or cost is not None
+        self._configuring = threading.Lock()
         # The engine, where a single item needs nothing before and after it.
         self._direct: Engine | None = None
 
@@ -193,23 +205,54 @@ class Serving(Generic[T, R]):
         """Close it; after an exception without executing what waits."""
         self.aclose_sync(drain=error is None)
 
+    def configure(
+        self,
+        *,
+        batch_size: int | None = None,
+        batch_timeout: float | None = None,
+        max_cost: float | None = None,
+        max_queue: int | None = None,
+    ) -> None:
+        """Change some options; from any thread, also while it runs, from the next batch on.
+
+        What waits stays, whatever `max_queue` is now. The number of partitions cannot be changed.
+
+        Raises:
+            TypeError: as when it was made; then nothing is changed.
+            ValueError: likewise.
+        """
+        given = {
+            "batch_size": batch_size,
+            "batch_timeout": batch_timeout,
+            "max_cost": max_cost,
+            "max_queue": max_queue,
+        }
+        changes: dict[str, Any] = {option: value for option, value in given.items() if value is not None}
+        with self._configuring:
+            settings = self._settings = dataclasses.replace(self._settings, **changes)
+            self._dispatcher.configure(settings)
+            self._host.configure(settings)
+
     def stats(self) -> Stats:
         """Return totals since it was made, and what is going on now; from any thread."""
         engine = self._host.engine
         return self._counters.stats(
             running=engine is not None,
             waiting=0 if engine is None else engine.waiting,
+            in_line=0 if engine is None else engine.in_line,
             executing=0 if engine is None else engine.executing,
         )
 
     # -- calls from a task ---------------------------------------------------------------------
 
-    async def dispatch(self, value: T, *, timeout: float | None = None) -> R:
+    async def dispatch(self, value: T, *, timeout: float | None = None, priority: int = 0) -> R:
         """Execute one item in a batch with those of other callers, and return its result.
 
         Args:
             value: the item, whatever it is; a list is one item.
             timeout: seconds to wait for the result; None waits as long as it takes.
+            priority: items with a greater one go first, and count as having waited `ageing` seconds more
+                for each step; 0 is usual, less is possible.
 
         Raises:
             NotStartedError: the serving is not started.
@@ -226,7 +269,10 @@ class Serving(Generic[T, R]):
             and engine.loop is get_running_loop()
         ):
             # The hot path: a future for an item, and nothing else that waits.
-            single = engine.submit_one(value)
+            if priority or self._asking:
+                single = engine.submit_graded(value, self._dispatcher.grading.grade(value, priority))
+            else:
+                single = engine.submit_one(value)
             try:
                 result: R = await single.future
             except asyncio.CancelledError:
@@ -236,33 +282,49 @@ class Serving(Generic[T, R]):
                 del single  # the error's traceback refers to this frame, and its future to the error
                 raise
             return result
-        return cast("R", await self._dispatcher.respond((value,), Options(timeout=timeout, single=True)))
+        return cast(
+            "R",
+            await self._dispatcher.respond(
+                (value,), Options(timeout=timeout, priority=priority, single=True)
+            ),
+        )
 
     async def dispatch_many(
-        self, values: Iterable[T], *, timeout: float | None = None, return_exceptions: bool = False
+        self,
+        values: Iterable[T],
+        *,
+        timeout: float | None = None,
+        priority: int = 0,
+        return_exceptions: bool = False,
     ) -> list[R]:
         """Execute items, and return their results in the order of the items.
 
         Args:
             values: the items; read to the end before anything is executed. None give an empty list.
             timeout: seconds to wait for all results.
+            priority: as in `dispatch`.
             return_exceptions: give an item's exception as its result instead of raising it.
 
         Raises:
             TypeError: a string, which is one item and not many.
             Exception: as `dispatch`; the first failure of any item. What still waits is taken out.
         """
-        options = Options(timeout=timeout, return_exceptions=return_exceptions)
+        options = Options(timeout=timeout, priority=priority, return_exceptions=return_exceptions)
         return cast("list[R]", await self._dispatcher.respond(values, options))
 
     def stream(
-        self, value: T, *, timeout: float | None = None
+        self, value: T, *, timeout: float | None = None, priority: int = 0
     ) -> AsyncGenerator[HookEvent | BatchOutput[R], None]:
         """As `stream_many`, for one item."""
-        return self._dispatcher.stream((value,), Options(timeout=timeout, single=True))
+        return self._dispatcher.stream((value,), Options(timeout=timeout, priority=priority, single=True))
 
     def stream_many(
-        self, values: Iterable[T], *, timeout: float | None = None, return_exceptions: bool = False
+        self,
+        values: Iterable[T],
+        *,
+        timeout: float | None = None,
+        priority: int = 0,
+        return_exceptions: bool = False,
     ) -> AsyncGenerator[HookEvent | BatchOutput[R], None]:
         """Yield the caller's own hook events and results while its batches are executed.
 
@@ -274,13 +336,16 @@ class Serving(Generic[T, R]):
         Args:
             values: the items; submitted at the first pull.
             timeout: seconds to wait for the next event, each time.
+            priority: as in `dispatch`.
             return_exceptions: give an item's exception as its result instead of raising it.
 
         Raises:
             TypeError: a string, which is one item and not many.
             Exception: as `dispatch`, while it is read, after the events before it.
         """
-        return self._dispatcher.stream(values, Options(timeout=timeout, return_exceptions=return_exceptions))
+        return self._dispatcher.stream(
+            values, Options(timeout=timeout, priority=priority, return_exceptions=return_exceptions)
+        )
 
     async def inline(self, value: T) -> R:
         """Execute one item by itself, in the caller; needs no start.
@@ -294,81 +359,3 @@ class Serving(Generic[T, R]):
         """Execute items in batches of `batch_size`, one after the other, in the caller."""
         options = Options(return_exceptions=return_exceptions, inline=True)
         return cast("list[R]", await self._dispatcher.respond(values, options))
-
-    # -- the same from a thread ----------------------------------------------------------------
-
-    def dispatch_sync(self, value: T, *, timeout: float | None = None) -> R:
-        """As `dispatch`, from any thread.
-
-        Raises:
-            WrongThreadError: the thread of the serving's own loop, which would wait for itself.
-        """
-        return cast("R", self._dispatcher.respond_sync((value,), Options(timeout=timeout, single=True)))
-
-    def dispatch_many_sync(
-        self, values: Iterable[T], *, timeout: float | None = None, return_exceptions: bool = False
-    ) -> list[R]:
-        """As `dispatch_many`, from any thread.
-
-        Raises:
-            WrongThreadError: the thread of the serving's own loop, which would wait for itself.
-        """
-        options = Options(timeout=timeout, return_exceptions=return_exceptions)
-        return cast("list[R]", self._dispatcher.respond_sync(values, options))
-
-    def stream_sync(
-        self, value: T, *, timeout: float | None = None
-    ) -> Generator[HookEvent | BatchOutput[R], None, None]:
-        """As `stream`, from any thread."""
-        return self._dispatcher.stream_sync((value,), Options(timeout=timeout, single=True))
-
-    def stream_many_sync(
-        self, values: Iterable[T], *, timeout: float | None = None, return_exceptions: bool = False
-    ) -> Generator[HookEvent | BatchOutput[R], None, None]:
-        """As `stream_many`, from any thread.
-
-        Raises:
-            WrongThreadError: the thread of the serving's own loop, which would wait for itself.
-        """
-        return self._dispatcher.stream_sync(
-            values, Options(timeout=timeout, return_exceptions=return_exceptions)
-        )
-
-    def inline_sync(self, value: T) -> R:
-        """As `inline`, in the calling thread."""
-        return cast("R", self._dispatcher.respond_sync((value,), Options(single=True, inline=True)))
-
-    def inline_many_sync(self, values: Iterable[T], *, return_exceptions: bool = False) -> list[R]:
-        """As `inline_many`, in the calling thread."""
-        options = Options(return_exceptions=return_exceptions, inline=True)
-        return cast("list[R]", self._dispatcher.respond_sync(values, options))
-
-
-class _Decorate(Protocol):
-    @overload
-    def __call__(self, model: type[BatchModel[T, R]], /) -> Serving[T, R]: ...
-    @overload
-    def __call__(self, model: BatchFunction[T, R], /) -> Serving[T, R]: ...
-
-
-@overload
-def serving(model: type[BatchModel[T, R]], /) -> Serving[T, R]: ...
-@overload
-def serving(model: BatchFunction[T, R], /) -> Serving[T, R]: ...
-@overload
-def serving(**options: Unpack[ServingOptions]) -> _Decorate: ...
-def serving(model: Any = None, /, **options: Any) -> Any:
-    """Make a `Serving` of the decorated function or class; takes its options.
-
-    ```python
-    @serving(batch_size=32, hooks=("progress",))
-    def embed(batch: Batch[str]) -> list[Vector]: ...
-    ```
-    """
-    if model is not None:
-        return Serving(model, **options)
-    return functools.partial(_make, options)
-
-
-def _make(options: dict[str, Any], model: Any) -> Serving[Any, Any]:
-    return Serving(model, **options)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict, final, get_args
 
 from sideband.handlers import HandlerLike
+from sideband.serving._lane import Limits
 
-__all__ = ["Counters", "Executor", "ServingOptions", "Settings", "Stats"]
+__all__ = ["Counters", "Executor", "OnFull", "Oversized", "ServingOptions", "Settings", "Stats"]
 
 Executor = Literal["thread", "inline"]
+OnFull = Literal["refuse", "wait"]
+Oversized = Literal["alone", "refuse"]
 
 OWN_EVENTS = ("queued", "executing")
 """What a serving itself emits on its callers' runs."""
@@ -28,6 +31,12 @@ class ServingOptions(TypedDict, total=False):
     map_inputs: Callable[[list[Any]], Sequence[Any]] | None
     map_results: Callable[[list[Any]], Sequence[Any]] | None
     max_queue: int
+    on_full: OnFull
+    key: Callable[[Any], Hashable] | None
+    cost: Callable[[Any], float] | None
+    max_cost: float | None
+    oversized: Oversized
+    ageing: float
     shutdown_timeout: float
     isolate_errors: bool
     executor: Executor
@@ -47,6 +56,12 @@ class Settings:
     map_inputs: Callable[[list[Any]], Sequence[Any]] | None
     map_results: Callable[[list[Any]], Sequence[Any]] | None
     max_queue: int
+    on_full: OnFull
+    key: Callable[[Any], Hashable] | None
+    cost: Callable[[Any], float] | None
+    max_cost: float | None
+    oversized: Oversized
+    ageing: float
     shutdown_timeout: float
     isolate_errors: bool
     executor: Executor
@@ -60,18 +75,32 @@ class Settings:
         """
         for option in ("batch_size", "partitions", "max_queue"):
             _check_count(option, getattr(self, option))
-        for option in ("batch_timeout", "shutdown_timeout"):
+        for option in ("batch_timeout", "shutdown_timeout", "ageing"):
             _check_seconds(option, getattr(self, option))
         _check_hooks(self.hooks)
-        for option in ("map_inputs", "map_results"):
-            mapping = getattr(self, option)
-            if mapping is not None and not callable(mapping):
-                msg = f"{option} must be a function of a list, got {mapping!r}"
-                raise TypeError(msg)
+        for option, of in (
+            ("map_inputs", "a list"),
+            ("map_results", "a list"),
+            ("key", "an item"),
+            ("cost", "an item"),
+        ):
+            _check_function(option, getattr(self, option), of)
+        _check_max_cost(self.max_cost, self.cost)
         _check_flag("isolate_errors", self.isolate_errors)
-        if self.executor not in get_args(Executor):
-            msg = f"executor must be one of {get_args(Executor)}, got {self.executor!r}"
-            raise ValueError(msg)
+        for option, choices in (("executor", Executor), ("on_full", OnFull), ("oversized", Oversized)):
+            _check_choice(option, getattr(self, option), get_args(choices))
+
+    @property
+    def limits(self) -> Limits:
+        """By what batches are cut."""
+        return Limits(
+            batch_size=self.batch_size,
+            batch_timeout=self.batch_timeout,
+            max_cost=float("inf") if self.max_cost is None else self.max_cost,
+            max_queue=self.max_queue,
+            whole=bool(self.hooks),
+            ageing=self.ageing,
+        )
 
 
 def _check_count(option: str, value: Any) -> None:
@@ -89,6 +118,32 @@ def _check_seconds(option: str, seconds: Any) -> None:
         raise TypeError(msg)
     if not 0 <= seconds < float("inf"):
         msg = f"{option} must be a finite number of seconds, not negative, got {seconds!r}"
+        raise ValueError(msg)
+
+
+def _check_function(option: str, function: Any, of: str) -> None:
+    if function is not None and not callable(function):
+        msg = f"{option} must be a function of {of}, got {function!r}"
+        raise TypeError(msg)
+
+
+def _check_max_cost(max_cost: Any, cost: Any) -> None:
+    if max_cost is None:
+        return
+    if not isinstance(max_cost, int | float) or isinstance(max_cost, bool):
+        msg = f"max_cost must be a number, got {max_cost!r}"
+        raise TypeError(msg)
+    if not 0 < max_cost < float("inf"):
+        msg = f"max_cost must be a finite number greater than 0, got {max_cost!r}"
+        raise ValueError(msg)
+    if cost is None:
+        msg = f"max_cost={max_cost!r} needs cost, a function of an item"
+        raise ValueError(msg)
+
+
+def _check_choice(option: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        msg = f"{option} must be one of {choices}, got {value!r}"
         raise ValueError(msg)
 
 
@@ -116,6 +171,8 @@ class Stats:
     """Whether it is started."""
     waiting: int
     """Items that wait to be executed."""
+    in_line: int
+    """Items that wait for room in the queue."""
     executing: int
     """Batches that are being executed."""
     batches: int
@@ -159,12 +216,13 @@ class Counters:
             self.execute_time += execute_time
             self.queue_time += queue_time
 
-    def stats(self, *, running: bool, waiting: int, executing: int) -> Stats:
+    def stats(self, *, running: bool, waiting: int, in_line: int, executing: int) -> Stats:
         """Return the totals as they stand."""
         with self._lock:
             return Stats(
                 running=running,
                 waiting=waiting,
+                in_line=in_line,
                 executing=executing,
                 batches=self.batches,
                 items=self.items,
