@@ -98,3 +98,18 @@ def test_a_chunk_knows_the_place_at_which_it_starts() -> None:
 
     assert [chunk.place for chunk in Chunker().chunks(placed)] == ["", "page 1", "page 2", "page 2"]
     assert Chunker().hash(placed) != Chunker().hash(Document(id="d", text=text))
+
+
+def test_pages_are_cut_apart() -> None:
+    """What stands on a page is cited at that page, however little it is."""
+    text = "One.\n\nTwo.\n\n\n\nFour."
+    places = [(0, "page 1"), (6, "page 2"), (12, "page 3"), (14, "page 4")]
+    paged = Document(id="d", text=text, metadata={"kind": "pdf", "places": places})
+    chunks = Chunker().chunks(paged)
+
+    assert [(chunk.text, chunk.place) for chunk in chunks] == [
+        ("One.", "page 1"),
+        ("Two.", "page 2"),
+        ("Four.", "page 4"),
+    ]
+    check_positions(text, chunks)

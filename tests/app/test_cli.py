@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -72,6 +73,28 @@ def test_a_folder_is_indexed_and_searched(run: Run, folder: Path) -> None:
     assert (info["sources"], info["chunks"]) == ({"files": 3}, 3)
     assert info["model"].startswith("wordllama")
     assert "3 (files)" in run("info").out
+
+
+def test_all_formats_are_indexed_and_results_say_where_to_look(run: Run, tmp_path: Path) -> None:
+    """A page for a PDF, a heading for what has headings; what cannot be read is named and counted by reason."""
+    docs = tmp_path / "docs"
+    shutil.copytree(Path(__file__).parent / "samples", docs)
+    (docs / "empty.html").touch()
+    (docs / "two\nlines.pdf").write_bytes(b"no pdf")
+    (docs / ".gitignore").write_text("README.md\n")
+    indexed = run("index", docs, "--model", "wordllama")
+    rows = json.loads(run("search", "what does a dinghy pay", "-k", "20", "--json").out)["results"]
+    places = {(Path(row["source"]).name, row["place"]) for row in rows if "inghy" in row["text"]}
+    listed = run("search", "what does a dinghy pay", "-k", "20").out
+
+    assert indexed.code == 0
+    assert "5 new, 0 changed, 0 unchanged, 0 removed, 3 skipped" in indexed.out
+    assert "skipped    1 damaged · 1 empty · 1 encrypted" in indexed.out
+    assert f"skipped {docs / 'encrypted.pdf'}: encrypted" in indexed.err
+    assert r"two\nlines.pdf': damaged" in indexed.err
+    assert ("harbour.pdf", "page 2") in places
+    assert ("harbour.docx", "The harbour of Lindum") in places
+    assert "harbour.pdf, page 2" in " ".join(listed.split())
 
 
 def test_a_second_run_embeds_nothing_and_uses_the_stores_model(run: Run, folder: Path) -> None:

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from sideband.app import files
 from sideband.app.corpus import Reading, Skipped
-from sideband.app.files import file_corpus, read_file
+from sideband.app.files import FileReader, file_corpus
+from sideband.app.parser import Parser
 from sideband.components import Document
+
+SAMPLES = Path(__file__).parent / "samples"
+
+read_file = FileReader().read
 
 
 def documents(reading: Reading) -> list[Document]:
@@ -26,7 +32,7 @@ def names(*paths: Path) -> list[str]:
     return [os.path.relpath(part.name, paths[0]) for part in corpus.parts]
 
 
-def test_a_folder_gives_its_text_markdown_and_python_files_in_order(tmp_path: Path) -> None:
+def test_a_folder_gives_its_files_in_order(tmp_path: Path) -> None:
     """Files are found at any depth, sorted, and other kinds are left out."""
     for name in ("b.md", "a.txt", "sub/c.py", "sub/deep/d.RST", "picture.png", "data.json"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -214,3 +220,79 @@ def test_what_may_not_be_read_is_skipped_and_stands(tmp_path: Path) -> None:
 
     assert {Path(each.path).name for each in found} == {"closed", "secret.md"}
     assert all("ermission" in each.reason and each.keep for each in found)
+
+
+def test_a_file_of_each_format_is_a_document_with_title_and_places(tmp_path: Path) -> None:
+    """What is found in a file can be cited by its heading or page."""
+    for suffix in ("docx", "html", "pdf", "rst"):
+        shutil.copy(SAMPLES / f"harbour.{suffix}", tmp_path / f"Harbour.{suffix.upper()}")
+    corpus = file_corpus([tmp_path])
+    found = [documents(part.read())[0] for part in corpus.parts]
+    corpus.close()
+
+    assert [document.metadata["title"] for document in found] == [
+        "The harbour of Lindum",
+        "The harbour of Lindum",
+        "Harbour.PDF",
+        "The harbour of Lindum",
+    ]
+    assert all("nine metres" in document.text for document in found)
+    assert [document.metadata["places"][-1][1] for document in found] == [
+        "Signals",
+        "Signals",
+        "page 3",
+        "Signals",
+    ]
+    assert [document.metadata["kind"] for document in found] == ["markdown", "markdown", "pdf", "markdown"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        ("picture.html", b"\x89PNG\r\n\x1a\n\x00", "binary"),
+        ("latin.html", b"<p>caf\xe9", "byte 0xe9 at position 6"),
+        ("empty.html", b"", "empty"),
+        ("blank.html", b"<script>nothing to read</script>", "empty"),
+        ("latin.rst", b"caf\xe9", "byte 0xe9 at position 3"),
+        ("empty.pdf", b"", "empty"),
+        ("text.pdf", b"no pdf", "damaged"),
+        ("text.docx", b"no zip", "damaged"),
+        ("text.ipynb", b"no json", "no notebook"),
+    ],
+)
+def test_a_file_that_is_not_what_its_name_says_is_skipped_with_a_reason(
+    tmp_path: Path, name: str, data: bytes, reason: str
+) -> None:
+    """A bad file of any format is named, and nothing else comes of it."""
+    (tmp_path / name).write_bytes(data)
+    reader = FileReader()
+    found = skipped(reader.read(str(tmp_path / name)))
+    reader.close()
+
+    assert reason in found.reason
+    assert found.category in {"binary, not text", "empty", "damaged", "not UTF-8 text"}
+    assert not found.keep
+
+
+def test_a_file_that_was_not_parsed_in_time_keeps_what_is_stored_of_it(tmp_path: Path) -> None:
+    """A busy machine must not cost a document."""
+    (tmp_path / "slow.html").write_bytes(b"<b><p>" * 200_000)
+    reader = FileReader(parser=Parser(seconds=0.5))
+    found = skipped(reader.read(str(tmp_path / "slow.html")))
+    reader.close()
+
+    assert found.keep
+    assert found.reason == "parsing takes over 0.5 s"
+
+
+def test_files_with_pictures_may_be_larger_unless_a_bound_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One bound given by a person holds for all formats."""
+    monkeypatch.setattr(files, "MAX_FILE_BYTES", 1_000)
+    shutil.copy(SAMPLES / "harbour.pdf", tmp_path / "a.pdf")
+    corpus, bounded = file_corpus([tmp_path]), file_corpus([tmp_path], max_bytes=1_000)
+
+    assert documents(corpus.parts[0].read())
+    assert "--max-file-size" in skipped(bounded.parts[0].read()).reason
+    corpus.close()

@@ -230,7 +230,7 @@ async def test_nothing_to_index_is_an_error_that_says_where(
     """An empty folder, and one in which every file is bad."""
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(NothingToIndexError, match=r"empty.*no text, Markdown or Python"):
+    with pytest.raises(NothingToIndexError, match=r"empty.*no files there of a kind"):
         await index([await found(empty)], store, embedder, batch_size=4)
     (empty / "a.md").touch()
     with pytest.raises(NothingToIndexError, match="all 1 files"):

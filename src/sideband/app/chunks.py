@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Protocol, final
 
 from semantic_text_splitter import MarkdownSplitter, TextSplitter
@@ -80,7 +81,7 @@ class Chunker:
 
     def chunks(self, document: Document) -> list[Chunk]:
         """Cut one document; one that is blank gives no chunk."""
-        pieces = self._splitter(_kind(document)).chunk_indices(document.text)
+        pieces = [piece for start, end in _segments(document) for piece in self._cut(document, start, end)]
         places = _places(document)
         starts = [start for start, _ in places]
         chunks: list[Chunk] = []
@@ -92,6 +93,10 @@ class Chunker:
             place = places[found - 1][1] if found else ""
             chunks.append(Chunk(text=text, start=start, line=line, place=place))
         return chunks
+
+    def _cut(self, document: Document, start: int, end: int) -> list[tuple[int, str]]:
+        pieces = self._splitter(_kind(document)).chunk_indices(document.text[start:end])
+        return [(start + offset, piece) for offset, piece in pieces]
 
     def _splitter(self, kind: str) -> _Splitter:
         return self._markdown if kind == "markdown" else self._text
@@ -137,7 +142,14 @@ def embedded_text(heading: str, text: str) -> str:
 
 
 def _places(document: Document) -> Sequence[tuple[int, str]]:
-    return document.metadata.get("places", ())
+    places: Sequence[tuple[int, str]] = document.metadata.get("places", ())
+    return places
+
+
+def _segments(document: Document) -> Iterator[tuple[int, int]]:
+    """Return what is cut by itself: pages, since a chunk that went over several would be cited at the first."""
+    starts = [start for start, _ in _places(document)] if _kind(document) == "pdf" else []
+    yield from pairwise(sorted({0, *starts, len(document.text)}))
 
 
 def _kind(document: Document) -> str:

@@ -68,7 +68,10 @@ def _program(
 def _index(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="PATH", help="Text, Markdown or Python files, or folders of them."),
+        typer.Argument(
+            metavar="PATH",
+            help="Files, or folders of them: text, Markdown, reStructuredText, HTML, PDF, Word, notebooks, Python.",
+        ),
     ] = None,
     stdlib: Annotated[
         bool, typer.Option("--stdlib", help="Index the documentation of Python's standard library.")
@@ -81,6 +84,16 @@ def _index(
     batch_size: Annotated[
         int | None, typer.Option(metavar="N", help="How many chunks are embedded at once, at most.")
     ] = None,
+    gitignore: Annotated[
+        bool,
+        typer.Option("--gitignore/--no-gitignore", help="Leave out what git ignores (the default), or not."),
+    ] = True,
+    max_file_size: Annotated[
+        int | None,
+        typer.Option(
+            metavar="MIB", help="The largest file that is read; by default 16 MiB, with pictures in it 128."
+        ),
+    ] = None,
     rebuild: Annotated[
         bool,
         typer.Option("--rebuild", help="Index anew; the old store is replaced when the new one is whole."),
@@ -91,8 +104,8 @@ def _index(
     """Index documents: cut them into chunks, embed these in batches, store them.
 
     Run it again to bring the store up to date, or to go on after it was stopped: what has not changed
-    is not embedded again, and what is gone is removed. A file that cannot be read as text is named and skipped. Hidden files and
-    virtual environments are left out of folders.
+    is not embedded again, and what is gone is removed. A file that cannot be read is named and skipped.
+    Hidden files, virtual environments and what git ignores are left out of folders.
 
     \b
     Examples:
@@ -102,6 +115,8 @@ def _index(
     """
     if batch_size is not None:
         _check_range("--batch-size", batch_size, 4096)
+    if max_file_size is not None:
+        _check_range("--max-file-size", max_file_size, 1024)
     from sideband.app.index_command import IndexOptions, run_index  # noqa: PLC0415
 
     options = IndexOptions(
@@ -110,6 +125,8 @@ def _index(
         store=store,
         model=None if model is None else model.value,
         batch_size=batch_size,
+        gitignore=gitignore,
+        max_file_bytes=None if max_file_size is None else max_file_size * 2**20,
         rebuild=rebuild,
         quiet=quiet,
         svg=svg,

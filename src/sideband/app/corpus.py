@@ -26,6 +26,11 @@ class Skipped:
     keep: bool = False
     """Whether what an earlier run stored of it still stands: it is there, but could not be read now."""
 
+    @property
+    def category(self) -> str:
+        """The reason without what is of this file alone, so that many can be counted together."""
+        return self.reason.partition(":")[0]
+
 
 Reading = Sequence[Document] | Skipped
 """What a part gives when it is read."""
@@ -41,6 +46,10 @@ class Part:
     read: Callable[[], Reading]
 
 
+def _nothing() -> None:
+    pass
+
+
 @final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corpus:
@@ -53,3 +62,5 @@ class Corpus:
     parts: Sequence[Part]
     covers: Callable[[str], bool]
     """Whether a document of this id would be found here if it still existed."""
+    close: Callable[[], None] = _nothing
+    """Lets go of what reading needed; parts can be read again after it."""

@@ -47,9 +47,7 @@ class NothingToIndexError(AppError):
         """Name the places that were searched and count what was skipped there."""
         where = ", ".join(map(repr, places))
         reason = (
-            f"all {skipped} files there were skipped"
-            if skipped
-            else "no text, Markdown or Python files there"
+            f"all {skipped} files there were skipped" if skipped else "no files there of a kind that is read"
         )
         super().__init__(f"nothing to index in {where}: {reason}")
         self.places = places

@@ -93,8 +93,12 @@ async def index(
     with callbacks(*handlers):
         async with observe("index", component=Component.WORKFLOW, type="sqlite-vec", input=places) as run:
             serving = embedding_serving(embedder, batch_size=batch_size, handlers=handlers)
-            async with serving:
-                run.output = report = await _Pipeline(run, reader, serving, store).run()
+            try:
+                async with serving:
+                    run.output = report = await _Pipeline(run, reader, serving, store).run()
+            finally:
+                for corpus in corpora:
+                    await _in_thread(corpus.close)
             if not (report.new or report.changed or report.unchanged or report.removed):
                 raise NothingToIndexError(places, len(report.skipped))
             return report

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,8 @@ class IndexOptions:
     store: Path | None
     model: str | None
     batch_size: int | None
+    gitignore: bool
+    max_file_bytes: int | None
     rebuild: bool
     quiet: bool
     svg: Path | None
@@ -90,7 +93,9 @@ def _corpora(options: IndexOptions) -> list[Corpus]:
             continue  # it is there; why it cannot be read is said when it is skipped
     corpora = [stdlib_corpus()] if options.stdlib else []
     if options.paths:
-        corpora.append(file_corpus(options.paths))
+        corpora.append(
+            file_corpus(options.paths, gitignore=options.gitignore, max_bytes=options.max_file_bytes)
+        )
     return corpora
 
 
@@ -103,6 +108,13 @@ def _model(options: IndexOptions, path: Path) -> str:
             return store.model
     except StoreNotFoundError:
         return _DEFAULT_MODEL
+
+
+def _reasons(report: IndexReport) -> str:
+    """Count what was skipped by reason, the most frequent first."""
+    counts = Counter(skipped.category for skipped in report.skipped)
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return " · ".join(f"{count:,} {printable(category)}" for category, count in ordered)
 
 
 def _load(options: IndexOptions, path: Path) -> Embedder:
@@ -218,6 +230,8 @@ class _Indexing:
                 f"{report.removed:,} removed, {len(report.skipped):,} skipped"
             )
         ]
+        if report.skipped:
+            lines.append(f"  skipped    {_reasons(report)}")
         if report.chunks:
             lines += [
                 (
