@@ -42,6 +42,15 @@ Store = Annotated[
         show_default=False,
     ),
 ]
+Gitignore = Annotated[
+    bool, typer.Option("--gitignore/--no-gitignore", help="Leave out what git ignores (the default), or not.")
+]
+MaxFileSize = Annotated[
+    int | None,
+    typer.Option(
+        metavar="MIB", help="The largest file that is read; by default 16 MiB, with pictures in it 128."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Svg = Annotated[
     Path | None,
@@ -84,16 +93,8 @@ def _index(
     batch_size: Annotated[
         int | None, typer.Option(metavar="N", help="How many chunks are embedded at once, at most.")
     ] = None,
-    gitignore: Annotated[
-        bool,
-        typer.Option("--gitignore/--no-gitignore", help="Leave out what git ignores (the default), or not."),
-    ] = True,
-    max_file_size: Annotated[
-        int | None,
-        typer.Option(
-            metavar="MIB", help="The largest file that is read; by default 16 MiB, with pictures in it 128."
-        ),
-    ] = None,
+    gitignore: Gitignore = True,
+    max_file_size: MaxFileSize = None,
     rebuild: Annotated[
         bool,
         typer.Option("--rebuild", help="Index anew; the old store is replaced when the new one is whole."),

@@ -11,23 +11,29 @@ from sideband.app.formats.extracted import FormatError
 from sideband.app.formats.notebook import extract
 
 
+# It has no annotations.
+V4: Any = v4
+NBFORMAT: Any = nbformat
+
+
 def notebook(*cells: Any) -> bytes:
-    found = v4.new_notebook(cells=list(cells), metadata={"language_info": {"name": "python"}})
-    return nbformat.writes(found).encode()
+    found = V4.new_notebook(cells=list(cells), metadata={"language_info": {"name": "python"}})
+    written: str = NBFORMAT.writes(found)
+    return written.encode()
 
 
 def test_a_notebook_gives_its_cells_with_their_outputs() -> None:
     """Markdown stays, code is fenced, and what was printed, computed or raised follows it."""
     outputs = [
-        v4.new_output("stream", text="printed\n"),
-        v4.new_output("execute_result", data={"text/plain": "42", "image/png": "aWdub3JlZA=="}),
-        v4.new_output("error", ename="ValueError", evalue="no", traceback=["\x1b[31mno\x1b[0m"]),
+        V4.new_output("stream", text="printed\n"),
+        V4.new_output("execute_result", data={"text/plain": "42", "image/png": "aWdub3JlZA=="}),
+        V4.new_output("error", ename="ValueError", evalue="no", traceback=["\x1b[31mno\x1b[0m"]),
     ]
     found = extract(
         notebook(
-            v4.new_markdown_cell("# Tides\n\nOf the harbour."),
-            v4.new_code_cell("tide(3)", outputs=outputs),
-            v4.new_raw_cell("raw"),
+            V4.new_markdown_cell("# Tides\n\nOf the harbour."),
+            V4.new_code_cell("tide(3)", outputs=outputs),
+            V4.new_raw_cell("raw"),
         )
     )
 
@@ -41,9 +47,9 @@ def test_a_notebook_gives_its_cells_with_their_outputs() -> None:
 
 def test_only_the_beginning_of_a_long_output_is_kept() -> None:
     """A log of a megabyte does not drown the notebook."""
-    output = v4.new_output("stream", text="line\n" * 100_000)
+    output = V4.new_output("stream", text="line\n" * 100_000)
 
-    assert len(extract(notebook(v4.new_code_cell("run()", outputs=[output]))).text) < 3_000
+    assert len(extract(notebook(V4.new_code_cell("run()", outputs=[output]))).text) < 3_000
 
 
 def test_a_notebook_of_the_third_version_is_read() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pypdfium2
 import pytest
@@ -31,7 +32,8 @@ def test_an_encrypted_document_says_so() -> None:
 
 def test_a_document_of_pictures_says_that_it_has_no_text(tmp_path: Path) -> None:
     """A scan is not passed over in silence."""
-    document = pypdfium2.PdfDocument.new()
+    pdfium: Any = pypdfium2
+    document = pdfium.PdfDocument.new()
     document.new_page(100, 100).close()
     document.save(tmp_path / "blank.pdf")
     document.close()
