@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from typing import Any
 
 import pytest
@@ -170,3 +170,25 @@ def test_a_function_may_say_that_its_first_argument_is_a_stream() -> None:
         assert total(values=iter([4])) == 4
 
     assert [list(copy) for copy in keep.inputs] == [[1, 2], [4]]
+
+
+@pytest.mark.parametrize("watching", [False, True])
+async def test_a_stream_that_a_body_leaves_half_read_is_still_its_callers(watching: bool) -> None:
+    """Nobody warns of it, and the caller reads on, as if nobody watched."""
+
+    @component("Lambda")
+    async def look(letters: AsyncIterator[str]) -> str:
+        return await anext(letters)
+
+    @component("Lambda")
+    def look_sync(letters: Iterator[str]) -> str:
+        return next(letters)
+
+    keep = Keep()
+    with watched(keep) if watching else nullcontext():
+        async with from_iterable(source("abc")) as letters:
+            assert await look(letters) == "a"
+            assert await anext(letters) == "b"
+        with SyncStream(iter("abc")) as letters_sync:
+            assert look_sync(letters_sync) == "a"
+            assert next(letters_sync) == "b"

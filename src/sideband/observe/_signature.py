@@ -10,7 +10,7 @@ from typing import Any, final, get_origin
 from sideband.observe._tap import Tap, tap
 from sideband.runs import Component, RunInfo
 
-__all__ = ["Signature"]
+__all__ = ["Signature", "takes_stream"]
 
 _STREAM = re.compile(r"(\w+\.)*(Async)?(Iterator|Iterable|Generator)\b|(\w+\.)*(Sync)?(Stream|Copy)\b")
 
@@ -38,7 +38,7 @@ class Signature:
         self._names = positional[self._skip :]
         own = [parameter for parameter in parameters if parameter.name not in positional[: self._skip]]
         first = own[0].name if own and getattr(function, "__sideband_transform__", False) else None
-        self.streamed: str | None = first or next((p.name for p in own if _takes_stream(p.annotation)), None)
+        self.streamed: str | None = first or next((p.name for p in own if takes_stream(p.annotation)), None)
         self._variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "args")
         if type is None and inspect.ismethod(function):
             type = _owner(function.__self__).__name__  # noqa: A001 - as the parameter is named
@@ -83,7 +83,7 @@ class Signature:
         return None, args, kwargs
 
 
-def _takes_stream(annotation: Any) -> bool:
+def takes_stream(annotation: Any) -> bool:
     # By name: an annotation may be a string, and what it names need not exist at run time.
     text = (
         annotation

@@ -34,6 +34,11 @@ class Tap:
         """Give whatever else the source has."""
         return getattr(self._source, name)
 
+    def abandon(self, begun: bool) -> bool:  # noqa: ARG002 - as other sources have it
+        """Say that nothing is lost: the source is the caller's, who may read on or close it."""
+        self._over()
+        return False
+
     def _told(self, chunk: Any) -> Any:
         if self.feed is not None:
             self.feed.publish(chunk)

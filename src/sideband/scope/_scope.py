@@ -51,7 +51,7 @@ _MAX_NODES = 1024
 class Scope:
     """The handlers, the metadata and the graph node of a block of code."""
 
-    __slots__ = ("_nodes", "entries", "metadata", "path", "seen")
+    __slots__ = ("_around", "_nodes", "entries", "metadata", "path", "seen")
 
     def __init__(
         self, own: tuple[Entry, ...], inherited_metadata: Mapping[str, Any], path: tuple[str, ...] = ()
@@ -60,6 +60,7 @@ class Scope:
         self.entries = own
         self.metadata = inherited_metadata
         self.path = path
+        self._around: Scope | None = None
         self._nodes: dict[str, Scope] = {}
         # One tuple, so that threads never see the listeners of one registry beside the mark of another.
         self.seen: tuple[tuple[Entry, ...] | None, Listeners | None] = (None, None)
@@ -69,12 +70,16 @@ class Scope:
         registered = registry.entries
         seen, found = self.seen
         if seen is not registered:
-            both = [
-                entry for entry in (*self.entries, *registered) if entry.path == self.path[: len(entry.path)]
-            ]
-            found = Listeners(both) if both else None
+            found = self._find(registered)
             self.seen = (registered, found)
         return found
+
+    def _find(self, registered: tuple[Entry, ...]) -> Listeners | None:
+        everyone = (*self.entries, *registered)
+        if self._around is not None and not any(entry.path for entry in everyone):
+            return self._around.look()  # a node makes no difference, so no plans of its own
+        here = [entry for entry in everyone if entry.path == self.path[: len(entry.path)]]
+        return Listeners(here) if here else None
 
     def attach(self, *handlers: HandlerLike) -> Scope:
         """Return this scope with more handlers, outside of its own."""
@@ -88,6 +93,7 @@ class Scope:
             if len(self._nodes) >= _MAX_NODES:  # keys made at run time must not pile up
                 self._nodes.clear()
             found = self._nodes[key] = Scope(self.entries, self.metadata, (*self.path, key))
+            found._around = self
         return found
 
 

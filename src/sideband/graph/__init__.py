@@ -1,0 +1,38 @@
+"""Graphs of components: every node a run, streams passed on chunk by chunk.
+
+May import errors, runs, handlers, scope, observe, streams and components; a peer of generation and serving.
+"""
+
+from sideband.graph._chain import Chain
+from sideband.graph._errors import (
+    BranchError,
+    GraphBuildError,
+    GraphError,
+    NothingLeftError,
+    StepLimitError,
+    UnknownNodeError,
+)
+from sideband.graph._execution import BranchTaken, InputsMerged, NodeSkipped
+from sideband.graph._graph import Graph
+from sideband.graph._runnable import Runnable
+from sideband.graph._schedule import END, START
+from sideband.graph._state import graph_state, locked_state
+
+__all__ = [
+    "END",
+    "START",
+    "BranchError",
+    "BranchTaken",
+    "Chain",
+    "Graph",
+    "GraphBuildError",
+    "GraphError",
+    "InputsMerged",
+    "NodeSkipped",
+    "NothingLeftError",
+    "Runnable",
+    "StepLimitError",
+    "UnknownNodeError",
+    "graph_state",
+    "locked_state",
+]

@@ -1,0 +1,264 @@
+"""One execution of a compiled graph. May import scope and streams; runs are made by the nodes themselves.
+
+1. A single node that is ready is executed where the one before it was; several at once in tasks of one
+   group, which lasts until END is reached. One that fails cancels the others.
+2. A node's stream is opened, not read: whoever takes it pulls it. So an execution is over when END was
+   given its value or stream, and what is left are streams that the reader of the result pulls.
+3. All streams, the input among them, are closed at the end, whoever has read how much of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from types import CoroutineType
+from typing import Any, NamedTuple, TypeVar, cast, final
+
+from sideband.graph._errors import BranchError, NothingLeftError, StepLimitError
+from sideband.graph._flow import Bound, copies, is_stream, merged, stream_of, together, value_of, values_of
+from sideband.graph._plan import Branch, Hook, Node, Plan
+from sideband.graph._schedule import END, START, AllOf, Ready, Schedule, Steps
+from sideband.graph._state import current_level
+from sideband.scope._scope import current, current_scope, get_current, get_current_scope
+from sideband.streams import Stream, from_iterable
+
+__all__ = ["BranchTaken", "Execution", "InputsMerged", "NodeSkipped"]
+
+T = TypeVar("T")
+
+_NOTHING: Any = object()
+
+
+class BranchTaken(NamedTuple):
+    """The payload of a graph's event "branch": where a branch led."""
+
+    source: str
+    targets: tuple[str, ...]
+
+
+class NodeSkipped(NamedTuple):
+    """The payload of a graph's event "skip": a node that no branch chose."""
+
+    node: str
+
+
+class InputsMerged(NamedTuple):
+    """The payload of a graph's event "merge": a node that several nodes led to."""
+
+    node: str
+    sources: tuple[str, ...]
+
+
+@final
+class Execution:
+    """From an input to what END is given."""
+
+    __slots__ = (
+        "_group",
+        "_max_steps",
+        "_open",
+        "_plan",
+        "_result",
+        "_run",
+        "_schedule",
+        "_scope",
+        "_streaming",
+    )
+
+    def __init__(self, plan: Plan[Any], *, streaming: bool, max_steps: int | None = None) -> None:
+        """Stand in the graph's own run, if it is watched.
+
+        Args:
+            plan: the compiled graph.
+            streaming: whether a stream is wanted of what reaches END.
+            max_steps: in place of the plan's own.
+        """
+        self._plan = plan
+        self._streaming = streaming
+        self._max_steps = max_steps or plan.max_steps
+        self._schedule: Schedule = Steps(plan.edges, self._max_steps) if plan.cyclic else AllOf(plan.edges)
+        self._run = get_current()
+        self._scope = get_current_scope()
+        self._group: asyncio.TaskGroup | None = None
+        self._open: list[Stream[Any]] = []
+        self._result: Any = _NOTHING
+
+    async def run(self, value: Any) -> Any:
+        """Return the value or the stream that reaches END.
+
+        Raises:
+            BaseException: what a node raised; several at once as an exception group.
+        """
+        ready = await self._deliver(START, self._kept(value))
+        last = START
+        while len(ready) == 1:
+            last = ready[0].key
+            ready = await self._execute(ready[0])
+        if ready:
+            await self._execute_together(ready)
+        if self._result is _NOTHING:
+            raise NothingLeftError(self._plan.name, last)
+        return self._result
+
+    @property
+    def opened(self) -> bool:
+        """Whether there is a stream to close."""
+        return bool(self._open)
+
+    async def aclose(self) -> None:
+        """Close all streams that nodes have opened, the last one first."""
+        streams, self._open = self._open, []
+        for stream in reversed(streams):
+            await stream.aclose()
+
+    # -- nodes -----------------------------------------------------------------------------------
+
+    async def _execute_together(self, ready: list[Ready]) -> None:
+        async with together() as self._group:
+            for each in ready:
+                self._group.create_task(self._follow(each))
+
+    async def _follow(self, ready: Ready) -> None:
+        group = self._group
+        assert group is not None  # noqa: S101 - tasks are made in it alone
+        following: list[Ready] = [ready]
+        while following:
+            ready, *others = following
+            for other in others:
+                group.create_task(self._follow(other))
+            following = await self._execute(ready)
+
+    async def _execute(self, ready: Ready) -> list[Ready]:
+        plan, (key, inputs) = self._plan, ready
+        if key == END:
+            self._result = await self._finish(inputs)
+            return []
+        node = plan.nodes[key]
+        value = await self._input(node, inputs)
+        while True:
+            output = await self._call(node, value)
+            follower = plan.direct.get(node.key)
+            if follower is None:
+                return await self._deliver(node.key, output)
+            if follower == END:
+                self._result = await self._finish({node.key: output})
+                return []
+            node = plan.nodes[follower]
+            plain = output.__class__ is not Stream and not node.shape.takes_stream
+            value = output if plain else await self._fit(node, output)
+
+    async def _call(self, node: Node, value: Any) -> Any:
+        shape = node.shape
+        if node.before is not None:
+            value = await self._fit(node, await self._hooked(node.before, await value_of(value)))
+        scope = self._scope.node(node.key)
+        token = current_scope.set(scope)
+        try:
+            output = shape.call(value)
+            if shape.awaits or output.__class__ is CoroutineType:
+                output = await output
+        finally:
+            current_scope.reset(token)
+        if shape.gives_stream:
+            output = self._opened(output, scope)
+        if node.after is not None:
+            output = await self._hooked(node.after, await value_of(output))
+        return output
+
+    def _opened(self, output: Any, scope: Any) -> Stream[Any]:
+        source = output if hasattr(output, "__anext__") else from_iterable(output)
+        values = (current, self._run), (current_scope, scope), (current_level, current_level.get())
+        return self._kept(Stream(Bound(source, values)))
+
+    async def _hooked(self, hook: Hook, value: Any) -> Any:
+        level = current_level.get()
+        assert level is not None  # noqa: S101 - compiling refuses hooks without a state
+        async with level as state:
+            made = hook(state, value)
+            return await made if made.__class__ is CoroutineType else made
+
+    # -- edges -----------------------------------------------------------------------------------
+
+    async def _input(self, node: Node, inputs: dict[str, Any]) -> Any:
+        if len(inputs) > 1:
+            self._tell("merge", InputsMerged(node.key, tuple(inputs)))
+        if node.merge is not None:
+            made = node.merge(await values_of(inputs))
+            value = await made if made.__class__ is CoroutineType else made
+        elif len(inputs) == 1:
+            (value,) = inputs.values()
+        else:
+            streams = node.shape.takes_stream or (node.shape.passes and _any_stream(inputs))
+            return self._kept(merged(inputs)) if streams else await values_of(inputs)
+        return await self._fit(node, value)
+
+    async def _fit(self, node: Node, value: Any) -> Any:
+        if node.shape.passes:
+            return value
+        return self._kept(stream_of(value)) if node.shape.takes_stream else await value_of(value)
+
+    async def _finish(self, inputs: dict[str, Any]) -> Any:
+        if len(inputs) == 1:
+            (value,) = inputs.values()
+            return value if self._streaming else await value_of(value)
+        self._tell("merge", InputsMerged(END, tuple(inputs)))
+        streams = self._streaming and _any_stream(inputs)
+        return self._kept(merged(inputs)) if streams else await values_of(inputs)
+
+    def _kept(self, given: T) -> T:
+        """Remember a stream, to be closed at the end; a value is no matter."""
+        if is_stream(given):
+            self._open.append(given)
+        return given
+
+    def _copies(self, given: Any, n: int) -> tuple[Any, ...]:
+        return tuple(map(self._kept, copies(given, n)))
+
+    async def _deliver(self, key: str, output: Any) -> list[Ready]:
+        always, branches = self._plan.always.get(key, ()), self._plan.branches.get(key, ())
+        targets = always
+        if branches:
+            *asked, output = self._copies(output, len(branches) + 1)
+            for branch, own in zip(branches, asked, strict=True):
+                targets += await self._choose(branch, own)
+        targets = tuple(dict.fromkeys(targets))
+        deliveries = dict(zip(targets, self._copies(output, len(targets)), strict=True)) if targets else {}
+        ready = self._schedule.done(key, deliveries)
+        if self._schedule.skipped:
+            for skipped in self._schedule.skipped:
+                self._tell("skip", NodeSkipped(skipped))
+            self._schedule.skipped.clear()
+        if self._schedule.exhausted:
+            raise StepLimitError(self._plan.name, self._max_steps, [each.key for each in ready])
+        return ready
+
+    async def _choose(self, branch: Branch, given: Any) -> tuple[str, ...]:
+        fitted = self._kept(stream_of(given)) if branch.takes_stream else await value_of(given)
+        chosen = branch.condition(fitted)
+        if chosen.__class__ is CoroutineType:
+            chosen = await chosen
+        if is_stream(fitted):  # it has been decided: no more has to be kept for it
+            await fitted.aclose()
+        targets = tuple(self._target(branch, choice) for choice in _each(chosen))
+        self._tell("branch", BranchTaken(branch.source, targets))
+        return targets
+
+    def _target(self, branch: Branch, choice: Any) -> str:
+        try:
+            return branch.targets[choice]
+        except (KeyError, TypeError):
+            raise BranchError(self._plan.name, branch.source, choice, map(str, branch.targets)) from None
+
+    def _tell(self, event: str, payload: Any) -> None:
+        if self._run is not None:
+            self._run.emit(event, payload)
+
+
+def _any_stream(inputs: dict[str, Any]) -> bool:
+    return any(is_stream(value) for value in inputs.values())
+
+
+def _each(chosen: Any) -> tuple[Any, ...]:
+    if isinstance(chosen, list | tuple | set | frozenset):
+        return tuple(cast("Iterable[Any]", chosen))
+    return () if chosen is None else (chosen,)

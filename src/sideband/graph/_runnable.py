@@ -1,0 +1,320 @@
+"""A compiled graph: what users call. May import observe, scope and streams.
+
+1. Each of the four shapes is a component of its own, whose run is the graph's: which timings it fires
+   follows what was called.
+2. What surrounds a call is made before its run starts, so that the run's handlers find it: the
+   handlers given with the call, and the state.
+3. The synchronous twins drive the same coroutines on an event loop of their own, in the caller's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+)
+from contextvars import ContextVar, copy_context
+from typing import Any, Generic, NamedTuple, TypeVar, cast, final
+
+from sideband.graph._errors import UnknownNodeError
+from sideband.graph._execution import Execution
+from sideband.graph._flow import Bound, is_stream
+from sideband.graph._plan import Plan, flatten
+from sideband.graph._schedule import END, START
+from sideband.graph._shape import Shape
+from sideband.graph._state import Level, current_level
+from sideband.handlers import HandlerLike, entries
+from sideband.observe import component, transform
+from sideband.runs import Component
+from sideband.scope._scope import current_scope, restore
+from sideband.streams import Stream, from_iterable
+
+__all__ = ["Runnable"]
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+_Values = tuple[tuple[ContextVar[Any], Any], ...]
+_END: Any = object()
+
+
+class _Shapes(NamedTuple):
+    """The four ways to execute a plan, each a component."""
+
+    invoke: Callable[[Any], Awaitable[Any]]
+    stream: Callable[[Any], AsyncGenerator[Any, Any]]
+    collect: Callable[[Any], Awaitable[Any]]
+    transform: Callable[[Any], AsyncGenerator[Any, Any]]
+
+
+def _shapes(plan: Plan[Any], kind: Component, name: str) -> _Shapes:
+    observed = component(kind, name=name, type="")
+    return _Shapes(
+        observed(_to_value(plan)),
+        cast("Any", observed(_to_stream(plan))),
+        observed(transform(_to_value(plan))),
+        cast("Any", observed(transform(_to_stream(plan)))),
+    )
+
+
+def _to_value(plan: Plan[Any]) -> Callable[[Any], Coroutine[Any, Any, Any]]:
+    async def execute(given: Any) -> Any:
+        execution = Execution(plan, streaming=False)
+        try:
+            return await execution.run(given)
+        finally:
+            if execution.opened:
+                await execution.aclose()
+
+    return execute
+
+
+def _to_stream(plan: Plan[Any]) -> Callable[[Any], AsyncGenerator[Any, Any]]:
+    async def execute(given: Any) -> AsyncGenerator[Any, Any]:
+        execution = Execution(plan, streaming=True)
+        try:
+            result = await execution.run(given)
+            if is_stream(result):
+                async for chunk in result:
+                    yield chunk
+            else:
+                yield result
+        finally:
+            await execution.aclose()
+
+    return execute
+
+
+@final
+class Runnable(Generic[In, Out]):
+    """A compiled graph, chain or workflow; it never changes, and can be called any number of times at once.
+
+    Order: nodes that are ready at the same time are executed at the same time, as tasks; functions
+        that are no coroutine functions run on the event loop, so one that blocks belongs in a thread.
+    Cancellation: cancels the nodes that are going on; all of them end before the graph does.
+    Closing: closing the stream that a call gave closes those of the nodes behind it.
+    Threads: the coroutines on any event loop, the methods with the suffix `_sync` in any thread that runs none.
+    """
+
+    __slots__ = ("_gives", "_kind", "_plan", "_shapes", "_takes")
+
+    def __init__(self, plan: Plan[Any], kind: Component, types: tuple[Any, Any]) -> None:
+        """Stand on what `compile` has checked."""
+        self._plan = plan
+        self._kind = kind
+        self._takes, self._gives = types
+        self._shapes = _shapes(plan, kind, plan.name)
+
+    @property
+    def name(self) -> str:
+        """The graph's name."""
+        return self._plan.name
+
+    @property
+    def nodes(self) -> tuple[tuple[str, ...], ...]:
+        """The path of each node, those of graphs inside of this one too: what `at` can name."""
+        return tuple(flatten(self._plan.nodes))
+
+    def __repr__(self) -> str:
+        """Show the kind, the name and how many nodes there are."""
+        return f"<Runnable {self._kind.value} {self.name!r}, {len(self._plan.nodes)} nodes>"
+
+    async def invoke(self, input: In, *, callbacks: Iterable[HandlerLike] = ()) -> Out:  # noqa: A002
+        """Execute the graph with a value, and return its output as a value.
+
+        Args:
+            input: what the nodes after START are given.
+            callbacks: handlers of this call, those at nodes too; innermost first.
+
+        Raises:
+            UnknownNodeError: a handler is attached at a path that names no node.
+            HandlerRefusedError: a handler could not work.
+            NothingLeftError: no branch led to END.
+            StepLimitError: END was not reached in `max_steps` steps.
+            BaseException: what a node raised, the same object; several nodes' as an exception group.
+        """
+        return cast("Out", await self._within(self._shapes.invoke, input, callbacks))
+
+    def stream(self, input: In, *, callbacks: Iterable[HandlerLike] = ()) -> Stream[Any]:  # noqa: A002
+        """Execute the graph with a value, and return its output as a stream.
+
+        Nothing is executed before the first pull. An output that is no stream is one chunk. Pulling
+        raises what `invoke` does.
+
+        Raises:
+            UnknownNodeError: a handler is attached at a path that names no node.
+            HandlerRefusedError: a handler could not work.
+        """
+        return self._bound(self._shapes.stream(input), callbacks)
+
+    async def collect(
+        self,
+        input: AsyncIterable[Any] | Iterable[Any],  # noqa: A002
+        *,
+        callbacks: Iterable[HandlerLike] = (),
+    ) -> Out:
+        """Execute the graph with a stream, and return its output as a value; otherwise as `invoke`.
+
+        The input is closed at the end, whoever has read how much of it.
+        """
+        return cast("Out", await self._within(self._shapes.collect, from_iterable(input), callbacks))
+
+    def transform(
+        self,
+        input: AsyncIterable[Any] | Iterable[Any],  # noqa: A002
+        *,
+        callbacks: Iterable[HandlerLike] = (),
+    ) -> Stream[Any]:
+        """Execute the graph with a stream, and return its output as a stream; otherwise as `stream`.
+
+        Nodes that can stream pass chunks on as they come: the first output may leave before the last
+        input has come. The input is closed at the end, whoever has read how much of it.
+        """
+        return self._bound(self._shapes.transform(from_iterable(input)), callbacks)
+
+    def invoke_sync(self, input: In, *, callbacks: Iterable[HandlerLike] = ()) -> Out:  # noqa: A002
+        """As `invoke`, in a thread that runs no event loop.
+
+        Raises:
+            RuntimeError: the thread runs an event loop, which would wait for itself.
+        """
+        with _Driver("invoke") as driver:
+            return cast("Out", driver.run(self.invoke(input, callbacks=callbacks)))
+
+    def stream_sync(
+        self,
+        input: In,  # noqa: A002
+        *,
+        callbacks: Iterable[HandlerLike] = (),
+    ) -> Generator[Any, None, None]:
+        """As `stream`, in a thread that runs no event loop; the graph advances while it is pulled.
+
+        Raises:
+            RuntimeError: the thread runs an event loop, which would wait for itself.
+        """
+        with _Driver("stream") as driver:
+            yield from driver.chunks(self.stream(input, callbacks=callbacks))
+
+    def collect_sync(self, input: Iterable[Any], *, callbacks: Iterable[HandlerLike] = ()) -> Out:  # noqa: A002
+        """As `collect`, in a thread that runs no event loop.
+
+        Raises:
+            RuntimeError: the thread runs an event loop, which would wait for itself.
+        """
+        with _Driver("collect") as driver:
+            return cast("Out", driver.run(self.collect(input, callbacks=callbacks)))
+
+    def transform_sync(
+        self,
+        input: Iterable[Any],  # noqa: A002
+        *,
+        callbacks: Iterable[HandlerLike] = (),
+    ) -> Generator[Any, None, None]:
+        """As `transform`, in a thread that runs no event loop; the graph advances while it is pulled.
+
+        Raises:
+            RuntimeError: the thread runs an event loop, which would wait for itself.
+        """
+        with _Driver("transform") as driver:
+            yield from driver.chunks(self.transform(input, callbacks=callbacks))
+
+    def __sideband_node__(self, name: str) -> Shape:
+        """Say how it is called as a node: with a stream if its first nodes take one, and likewise its output."""
+        plan = self._plan
+        first = [plan.nodes[key].shape for key in plan.edges.followers[START] if key != END]
+        last = [plan.nodes[key].shape for key in plan.edges.sources[END] if key != START]
+        takes_stream = any(shape.takes_stream for shape in first)
+        gives_stream = any(shape.gives_stream for shape in last)
+        shapes = _shapes(plan, self._kind, plan.name or name)
+        if gives_stream:
+            opened = shapes.transform if takes_stream else shapes.stream
+
+            def call(given: Any) -> Any:
+                return self._bound(opened(given), ())
+        else:
+            waiting = shapes.collect if takes_stream else shapes.invoke
+
+            def call(given: Any) -> Any:
+                return self._within(waiting, given, ())
+
+        return Shape(call, self._takes, takes_stream, self._gives, gives_stream, not gives_stream, plan.nodes)
+
+    # -- what surrounds a call -------------------------------------------------------------------
+
+    async def _within(
+        self, call: Callable[[Any], Awaitable[Any]], given: Any, callbacks: Iterable[HandlerLike]
+    ) -> Any:
+        tokens = [(variable, variable.set(value)) for variable, value in self._surroundings(callbacks)]
+        try:
+            return await call(given)
+        finally:
+            for variable, token in tokens:
+                restore(variable, token)
+
+    def _bound(self, source: AsyncGenerator[Any, Any], callbacks: Iterable[HandlerLike]) -> Stream[Any]:
+        values = self._surroundings(callbacks)
+        return Stream(Bound(source, values) if values else source)
+
+    def _surroundings(self, callbacks: Iterable[HandlerLike]) -> _Values:
+        values: _Values = ()
+        handlers = tuple(callbacks)
+        if handlers:
+            self._check(handlers)
+            values = ((current_scope, current_scope.get().attach(*handlers)),)
+        if self._plan.state is not None:
+            values = (*values, (current_level, Level(self._plan.state(), current_level.get())))
+        return values
+
+    def _check(self, handlers: tuple[HandlerLike, ...]) -> None:
+        paths = {entry.path for entry in entries(*handlers)} - {()}
+        unknown = paths.difference(self.nodes) if paths else ()
+        for path in unknown:
+            raise UnknownNodeError(self.name, path, map("/".join, self.nodes))
+
+
+@final
+class _Driver:
+    """An event loop for one call, in the thread that makes it."""
+
+    def __init__(self, twin: str) -> None:
+        """Remember which method is to be used where a loop runs."""
+        self._context = copy_context()
+        self._twin = twin
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> _Driver:
+        """Look whether this thread may wait."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return self
+        raise RuntimeError(
+            f"{self._twin}_sync was called in a thread that runs an event loop, which would wait for "
+            f"itself; await or iterate {self._twin} there"
+        )
+
+    def __exit__(self, *exc: object) -> None:
+        """Close the loop."""
+        self._runner.close()
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Wait for a coroutine."""
+        return self._runner.run(work, context=self._context)
+
+    def chunks(self, stream: Stream[Any]) -> Generator[Any, None, None]:
+        """Pull a stream to its end, or until the consumer stops."""
+
+        async def pull() -> Any:
+            return await anext(stream, _END)
+
+        try:
+            while (chunk := self.run(pull())) is not _END:
+                yield chunk
+        finally:
+            self.run(stream.aclose())
