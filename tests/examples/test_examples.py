@@ -20,6 +20,7 @@ FACTS = {
     "model_with_state.py": "b'': ValueError('an empty text')",
     "stream_progress.py": "[####################] 40 of 40 texts, 380 tokens",
     "sync_threads.py": "calls by caller: {'report': 100}",
+    "watch_generations.py": "stopped: error, 1 tokens, None",
 }
 
 

@@ -114,6 +114,28 @@ async def test_any_asynchronous_iterable_of_frames_will_do() -> None:
     assert source.closed
 
 
+async def test_an_iterator_that_cannot_be_closed_is_read_and_left_alone() -> None:
+    """Whatever can be pulled is enough, also where it is closed unread."""
+
+    class Bare:
+        def __init__(self) -> None:
+            self.left = list(TEXT)
+
+        def __aiter__(self) -> AsyncIterator[Frame]:
+            return self
+
+        async def __anext__(self) -> Frame:
+            if not self.left:
+                raise StopAsyncIteration
+            return self.left.pop(0)
+
+    hook = Noting()
+
+    assert await read(wrap_stream(Bare(), hook, model="m")) == TEXT
+    await wrap_stream(Bare(), hook, model="m").aclose()  # type: ignore[attr-defined]
+    assert hook.names == ["start", "frame", "frame", "end"]
+
+
 async def test_what_is_no_frame_passes_through() -> None:
     """Watching changes nothing: what a source gives, the consumer gets, and hooks read it as well as they can."""
     hook = Noting()

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from sideband import Outcome, callbacks, handler
+from sideband import Outcome, callbacks, handler, metadata
 from sideband.components import ToolCall, ToolResult, Usage
 from sideband.generation import Frame, GenerateStartInfo, GenerationHook, ResponseMeta, wrap_stream
 
@@ -228,6 +228,16 @@ async def test_the_start_has_all_that_is_known() -> None:
     )
 
 
+async def test_the_metadata_of_the_scope_are_seen_under_the_caller_s_own() -> None:
+    """What a block says of all its runs, hooks read, too."""
+    hook = Noting()
+
+    with metadata(user="Ada", plan="free"):
+        await read(wrap_stream(Source([]).stream, hook, model="m", metadata={"plan": "paid"}))
+
+    assert hook.started.metadata == hook.ended.metadata == {"user": "Ada", "plan": "paid"}
+
+
 async def test_the_end_has_all_that_is_known() -> None:
     """Statements 2 and 28: the model is the one that answered; reason and id are the response's."""
     hook = Noting()
@@ -250,9 +260,10 @@ async def test_what_is_not_given_has_a_default_that_says_so() -> None:
     hook = Noting()
     ids: list[str] = []
 
-    with callbacks(handler(on_start=lambda run, _: ids.append(run.id))):
+    with callbacks(handler(on_start=lambda run, _: ids.extend([run.id, run.name]))):
         await read(wrap_stream(Source([]).stream, hook, model=""))
 
+    assert ids.pop() == "(default)"
     assert hook.started.model == hook.ended.model == "(default)"
     assert [hook.started.request_id] == [hook.ended.request_id] == ids
     assert (hook.ended.provider, hook.ended.function_id, dict(hook.ended.metadata)) == ("", None, {})

@@ -7,7 +7,7 @@ from typing import Any, TypedDict, Unpack, final
 
 from sideband.components._wrap import CONVERSIONS, Conversion
 from sideband.handlers import Bundle, Entry, Handler, HandlerLike, entries, only
-from sideband.handlers._handler import TIMINGS, is_async, override
+from sideband.handlers._handler import TIMINGS, override
 from sideband.runs import Component, Run
 
 __all__ = ["HandlersByKind", "by_component"]
@@ -62,7 +62,7 @@ def by_component(**handlers: Unpack[HandlersByKind]) -> Bundle:
 
     Order: within one kind as without `by_component`.
     Cost: timings that the inner handler does not override are not wanted, which is found out here;
-        making a payload takes about 1 µs, and only where a bare value has to be wrapped.
+        making a payload takes 1 to 5 µs a run, and only where a bare value has to be wrapped.
 
     Raises:
         HandlerRefusedError: one of them is no handler, or one that cannot work.
@@ -114,12 +114,4 @@ class _TypedHandler(Handler):
 def _converting(
     method: Callable[[Run, Any], Awaitable[None] | None], convert: Conversion
 ) -> Callable[[Run, Any], Any]:
-    if not is_async(method):
-        return lambda run, payload: method(run, convert(run, payload))
-
-    async def wait(run: Run, payload: Any) -> None:
-        result = method(run, convert(run, payload))
-        if result is not None:
-            await result
-
-    return wait
+    return lambda run, payload: method(run, convert(run, payload))

@@ -17,7 +17,6 @@ from sideband.generation._calls import in_order
 from sideband.generation._frames import Frame
 from sideband.generation._info import end_info, output_of, start_info
 from sideband.handlers import Handler
-from sideband.handlers._handler import is_async
 from sideband.runs import Component, Run
 
 __all__ = ["TOOL_CALL", "TOOL_RESULT", "HookHandler", "ToolFinished", "is_quiet", "is_whole"]
@@ -77,19 +76,8 @@ class HookHandler(Handler):
         return repr(self._hook)
 
     def _want(self, timing: str, method: Method, *behind: Method | None) -> None:
-        wanted = [one for one in behind if one is not None]
-        if not wanted:
-            return
-        if timing == "on_event" or not any(map(is_async, wanted)):
+        if any(one is not None for one in behind):
             setattr(self, timing, method)
-            return
-
-        async def wait(run: Run, payload: Any) -> None:
-            awaitable = method(run, payload)
-            if awaitable is not None:
-                await awaitable
-
-        setattr(self, timing, wait)
 
     def _started(self, run: Run, _: Any) -> Any:
         return None if self._start is None else self._start(start_info(run))

@@ -6,6 +6,7 @@ A hook is a class of its own, since its methods differ from a handler's; it beco
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, final
 
 from sideband.components import ToolCall, ToolResult
@@ -15,7 +16,6 @@ from sideband.generation._calls import in_order
 from sideband.generation._frames import Frame
 from sideband.generation._info import GenerateEndInfo, GenerateStartInfo
 from sideband.handlers import Bundle, only
-from sideband.handlers._handler import is_async
 from sideband.runs import Component
 
 __all__ = ["GenerationHook", "compose"]
@@ -117,18 +117,7 @@ def _fan_out(methods: list[Callable[..., Any]]) -> Callable[..., Any]:
     if len(methods) == 1:
         return methods[0]
 
-    def call(*args: Any) -> Any:
-        return in_order(methods, *args)
-
-    if not any(map(is_async, methods)):
-        return call
-
-    async def wait(*args: Any) -> None:
-        awaitable = call(*args)
-        if awaitable is not None:
-            await awaitable
-
-    return wait
+    return partial(in_order, methods)
 
 
 def compose(*hooks: GenerationHook | None) -> GenerationHook | None:

@@ -99,7 +99,7 @@ class StreamedRun:
         self.closers: list[asyncio.Future[None]] | None = None
         """Who waits to close the stream while the handlers of its ending are awaited."""
         self.note: Callable[[Run, Any], None] | None = None
-        """What a kind of component records of each chunk on the run, whoever listens; it raises nothing."""
+        """What a kind of component records of each chunk on the run, whoever listens; raises nothing, holds no run."""
         self.started = False
         self.dropped = False
         self.over = False
@@ -264,7 +264,6 @@ class StreamedRun:
         nothing in them may lead to the run, which leads to the error.
         """
         self.over = True
-        self.note = None
         del self.run, self._run_in_context
 
     def close_failed(self, failure: Exception) -> None:
