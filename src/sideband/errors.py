@@ -21,7 +21,10 @@
         ├── DispatchTimeoutError    (TimeoutError) no answer within `timeout`
         ├── LengthMismatchError     (ValueError) not one entry an item
         ├── UnknownHookError        (ValueError) an event name that was not declared
-        └── LateEmitError           (RuntimeError) an event after its batch had ended
+        ├── LateEmitError           (RuntimeError) an event after its batch had ended
+        ├── WorkerCrashedError      (RuntimeError) a worker process ended under its batch
+        ├── UnpicklableError        (TypeError) what cannot go to a worker process, or come back
+        └── RemoteError             (RuntimeError) a worker's exception that cannot come back itself
 
 Each leaf inherits the built-in in brackets, too, so that code that knows nothing of this library can catch it.
 """
@@ -29,6 +32,7 @@ Each leaf inherits the built-in in brackets, too, so that code that knows nothin
 from __future__ import annotations
 
 import reprlib
+import signal
 from collections.abc import Iterable
 from typing import Any
 
@@ -43,6 +47,7 @@ __all__ = [
     "OversizedItemError",
     "QueueFullError",
     "ReaderClosedError",
+    "RemoteError",
     "SerialisationError",
     "ServingClosedError",
     "ServingError",
@@ -54,6 +59,8 @@ __all__ = [
     "StreamLoopError",
     "ToolArgumentsError",
     "UnknownHookError",
+    "UnpicklableError",
+    "WorkerCrashedError",
     "WrongThreadError",
 ]
 
@@ -287,3 +294,59 @@ class LateEmitError(ServingError, RuntimeError):
             serving, f"hook {hook!r} was emitted after its batch had ended; emit before the function returns"
         )
         self.hook = hook
+
+
+class WorkerCrashedError(ServingError, RuntimeError):
+    """A worker process ended: under its batch, which fails with this, or before it could take one."""
+
+    def __init__(
+        self, serving: str, detail: str, *, pid: int | None, exitcode: int | None, executing: bool
+    ) -> None:
+        """Say how the process ended and what it was doing.
+
+        Args:
+            serving: the serving's name.
+            detail: what it was doing, and what to do about it.
+            pid: the process.
+            exitcode: what it exited with; the negative number of the signal that ended it; None if unknown.
+            executing: whether it had a batch.
+        """
+        super().__init__(serving, f"worker process {pid} {_how_it_ended(exitcode)} {detail}")
+        self.pid = pid
+        self.exitcode = exitcode
+        self.executing = executing
+
+
+def _how_it_ended(exitcode: int | None) -> str:
+    if exitcode is None:
+        return "ended"
+    if exitcode >= 0:
+        return f"exited with code {exitcode}"
+    try:
+        return f"was ended by {signal.Signals(-exitcode).name}"
+    except ValueError:
+        return f"was ended by signal {-exitcode}"
+
+
+class UnpicklableError(ServingError, TypeError):
+    """A value cannot go to a worker process, or come back from it; its item fails alone."""
+
+    def __init__(self, serving: str, what: str, kind: str, reason: str) -> None:
+        """Name the value's type and what pickling it raised."""
+        super().__init__(
+            serving,
+            f"{what} of type {kind} {reason}; with executor='process' values go to another process and back",
+        )
+        self.what = what
+        self.kind = kind
+        self.reason = reason
+
+
+class RemoteError(ServingError, RuntimeError):
+    """An exception of a worker process that cannot be pickled: its type's name and its text."""
+
+    def __init__(self, serving: str, kind: str, text: str) -> None:
+        """Say what was raised there."""
+        super().__init__(serving, f"its worker process raised {text}")
+        self.kind = kind
+        self.text = text

@@ -83,7 +83,7 @@ async def test_a_list_over_several_batches_sums_up() -> None:
     """Its share and time are those of all its batches, its queue time the longest, and it is linked to each."""
     batches = Recorder()
     async with Serving(Gate(), batch_size=2, partitions=2, callbacks=[batches]) as serving:
-        gate: Any = serving._blueprint._source
+        gate: Any = serving._blueprint.source
         with watched() as recorder:
             call = asyncio.create_task(serving.dispatch_many(range(5)))
             await gate.open_all()

@@ -31,7 +31,7 @@ from .helpers import double, identity
         ({"hooks": (1,)}, ValueError, "hooks must be different names"),
         ({"hooks": ("queued",)}, ValueError, "must not be named as the serving's own events"),
         ({"map_inputs": 3}, TypeError, "map_inputs must be a function of a list, got 3"),
-        ({"executor": "process"}, ValueError, "executor must be one of"),
+        ({"executor": "processes"}, ValueError, "executor must be one of"),
         ({"isolate_errors": 1}, TypeError, "isolate_errors must be True or False, got 1"),
         ({"callbacks": [3]}, HandlerRefusedError, "3 cannot be attached as a handler"),
     ],

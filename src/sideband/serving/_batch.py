@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast, final, overload
 
+from sideband.components import Usage
 from sideband.errors import LateEmitError, LengthMismatchError, UnknownHookError
 
 __all__ = ["Batch", "BatchOutput", "HookEvent", "listed"]
@@ -48,7 +49,7 @@ class Batch(Sequence[T]):
     Threads: it may be used from any thread until the batch function has returned.
     """
 
-    __slots__ = ("_ended", "_hooks", "_sink", "partition", "serving", "values")
+    __slots__ = ("_ended", "_hooks", "_sink", "_usage", "partition", "serving", "values")
 
     values: list[T]
     """The items, in the order in which they came."""
@@ -81,6 +82,34 @@ class Batch(Sequence[T]):
         self._hooks = hooks
         self._sink = sink
         self._ended = False
+        self._usage: Usage | list[Usage] | None = None
+
+    @property
+    def usage(self) -> Usage | Sequence[Usage] | None:
+        """What the model consumed for the batch; set it before the function returns, and callers get their parts.
+
+        Either one `Usage` for the whole batch, which is divided among its callers by their shares, or a
+        sequence with one entry an item, so that each has exactly its own. Set again, it replaces what was.
+
+        Raises:
+            TypeError: set to what is neither.
+            LengthMismatchError: not one entry an item.
+        """
+        return self._usage
+
+    @usage.setter
+    def usage(self, usage: Usage | Sequence[Usage] | None) -> None:
+        if usage is None or isinstance(usage, Usage):
+            self._usage = usage
+            return
+        entries = listed(
+            usage, self.serving, "the usage of a batch, unless one Usage for all of it,", self.size
+        )
+        for entry in entries:
+            if not isinstance(entry, Usage):
+                msg = f"serving {self.serving!r}: the usage of an item must be a Usage, got {entry!r}"
+                raise TypeError(msg)
+        self._usage = entries
 
     @property
     def size(self) -> int:

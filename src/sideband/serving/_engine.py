@@ -7,22 +7,21 @@ on the engine's loop; nothing happens on it while nothing waits.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import threading
 from asyncio import Future
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, final
 
 from sideband.errors import DispatchTimeoutError, QueueFullError, ServingClosedError
 from sideband.serving._clock import clock_of
 from sideband.serving._execution import Execution, Surroundings
 from sideband.serving._isolate import Attempt
-from sideband.serving._model import Blueprint
-from sideband.serving._parts import Graded, Items, Part, Single, raisable
+from sideband.serving._model import Processes, Source
+from sideband.serving._partitions import Partitions
+from sideband.serving._parts import Graded, Items, Part, Single
 from sideband.serving._policy import BatchPolicy
 from sideband.serving._settings import Counters, Settings
-from sideband.serving._worker import Worker
 
 __all__ = ["Engine"]
 
@@ -35,22 +34,28 @@ class Engine:
     """One start of a serving, up to its close."""
 
     def __init__(
-        self, blueprint: Blueprint, settings: Settings, around: Surroundings, counters: Counters
+        self,
+        source: Source,
+        settings: Settings,
+        around: Surroundings,
+        counters: Counters,
+        *,
+        processes: Processes | None = None,
     ) -> None:
         """Belong to the running loop; `start` comes next."""
         self.loop = asyncio.get_running_loop()
         self.thread = threading.get_ident()
         self.time = clock_of(self.loop)
-        self._blueprint = blueprint
         self._settings = settings
         self._around = around
         self._counters = counters
         self._policy: BatchPolicy[Part] = BatchPolicy(settings.limits, keyed=settings.key is not None)
         self._queue = self._policy.queue
-        self._inline = settings.executor == "inline" and not blueprint.asynchronous
+        self._asynchronous = source.asynchronous and processes is None
+        self._inline = settings.executor == "inline" and not source.asynchronous
+        threaded = not self._inline and not self._asynchronous
+        self._partitions = Partitions(settings.name, source, processes, around.context, threaded=threaded)
         self._free: deque[int] = deque()
-        self._functions: list[Callable[[Any], Any]] = []
-        self._workers: list[Worker] = []
         self._executing: dict[Execution, asyncio.Task[None] | None] = {}
         self._again: deque[Attempt] = deque()  # what failed batches left to be executed again
         self._isolating = settings.isolate_errors
@@ -64,53 +69,8 @@ class Engine:
 
     async def start(self) -> None:
         """Make and set up the model of each partition; what that raises stops everything again."""
-        threaded = not self._inline and not self._blueprint.asynchronous
-        try:
-            for partition in range(self._settings.partitions):
-                if threaded:
-                    self._workers.append(Worker(f"sideband-{self._settings.name}-{partition}"))
-                self._functions.append(await self._prepare(partition))
-        except BaseException:
-            self.stop()
-            raise
+        await self._partitions.start(self._settings.partitions)
         self._free.extend(range(self._settings.partitions))
-
-    async def _prepare(self, partition: int) -> Callable[[Any], Any]:
-        # In the partition's own thread, since models keep to the thread that made them.
-        context = self._around.context.copy()
-        if self._workers:
-            instance, waiting = await self._in_worker(
-                partition, lambda: context.run(self._blueprint.prepare, partition)
-            )
-        else:
-            instance, waiting = context.run(self._blueprint.prepare, partition)
-        if waiting is not None:
-            await self.loop.create_task(_wait(waiting), context=context)
-        return self._blueprint.function(instance)
-
-    async def _in_worker(self, partition: int, work: Callable[[], Any]) -> Any:
-        future: asyncio.Future[Any] = self.loop.create_future()
-
-        def settle(result: Any, error: BaseException | None) -> None:
-            if future.done():  # the start was cancelled
-                if result is not None:
-                    _drop(result[1])
-                return
-            if error is None:
-                future.set_result(result)
-            else:
-                future.set_exception(raisable(error))
-
-        def job() -> None:
-            try:
-                result = work()
-            except BaseException as error:  # noqa: BLE001 - whoever starts the serving gets it
-                self.post(settle, None, error)
-            else:
-                self.post(settle, result, None)
-
-        self._workers[partition].submit(job)
-        return await future
 
     async def aclose(self, *, drain: bool) -> None:
         """Take no more; execute what waits, or give it up; wait for what is being executed."""
@@ -133,6 +93,7 @@ class Engine:
             raise
         finally:
             self.stop()
+        await self._partitions.ended()
 
     def _give_up(self, reason: str) -> None:
         self._isolating = False
@@ -161,9 +122,7 @@ class Engine:
     def stop(self) -> None:
         """Let the workers end, from any thread: what is left to do where the loop is closed already."""
         self._cancel_timer()
-        for worker in self._workers:
-            worker.stop()
-        self._workers.clear()
+        self._partitions.stop()
 
     # -- what callers do -----------------------------------------------------------------------
 
@@ -340,9 +299,9 @@ class Engine:
             for part in attempt.parts:
                 part.failed(error)
             raise
-        function = self._functions[partition]
+        function = self._partitions.functions[partition]
         self._executing[execution] = None
-        if self._blueprint.asynchronous:
+        if self._asynchronous:
             running = self._execute_async(execution, function)
             task = self.loop.create_task(running, context=execution.context)
             if execution in self._executing:  # an eager task may be done by now
@@ -352,11 +311,11 @@ class Engine:
             self._finished(execution)
         else:
 
-            def job() -> None:
+            def job(function: Callable[[Any], Any]) -> None:
                 execution.run(function)
                 self.post(self._finished, execution)
 
-            self._workers[partition].submit(job)
+            self._partitions.execute(partition, job)
 
     async def _execute_async(self, execution: Execution, function: Callable[[Any], Any]) -> None:
         try:
@@ -387,12 +346,3 @@ class Engine:
             self._idle.set()
         if self._inline and isinstance(error, KeyboardInterrupt | SystemExit):
             raise error  # it is the loop's as much as the callers'
-
-
-def _drop(awaitable: Awaitable[Any] | None) -> None:
-    if inspect.iscoroutine(awaitable):
-        awaitable.close()
-
-
-async def _wait(awaitable: Awaitable[Any]) -> None:
-    await awaitable

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
 from typing import Any, final
 
-from sideband.errors import Abort, ServingError
+from sideband.errors import Abort, ServingError, WorkerCrashedError
 from sideband.observe._lifecycle import begin, end_with_error, skip
 from sideband.observe._observation import Observation
 from sideband.runs import Run, RunInfo, RunLink
@@ -230,6 +230,8 @@ class Execution:
         if not self._isolate or self.size < 2 or self._abandoned or self._cancelled:
             return []
         if not isinstance(error, Exception) or isinstance(error, Abort):
+            return []
+        if isinstance(error, WorkerCrashedError) and not error.executing:  # the items are not to blame
             return []
         divided = halves(self._parts, now)
         self._let_go()

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar, final
 
 from sideband.serving._batch import Batch
 
-__all__ = ["BatchFunction", "BatchModel", "Blueprint", "Results"]
+__all__ = ["BatchFunction", "BatchModel", "Blueprint", "Processes", "Results", "Source"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -41,11 +41,35 @@ class BatchModel(Protocol[T, R_co]):
 BatchFunction = Callable[[Batch[T]], Results[R] | Awaitable[Results[R]]]
 
 
+class Source(Protocol):
+    """How an engine gets the functions that execute its batches."""
+
+    @property
+    def asynchronous(self) -> bool:
+        """Whether these are coroutine functions."""
+        ...
+
+    def prepare(self, partition: int) -> tuple[Any, Awaitable[Any] | None]:
+        """Return what serves one partition, and what is left to await of its set-up."""
+        ...
+
+    def function(self, instance: Any) -> Callable[[Any], Any]:
+        """Return the function of a batch of what `prepare` returned."""
+        ...
+
+
+class Processes(Source, Protocol):
+    """A source whose functions are worker processes, which have to be ended."""
+
+    def close_soon(self, then: Callable[[], Any]) -> None:
+        """End them all without waiting for it, then call a function, in another thread."""
+
+
 @final
 class Blueprint:
     """How to get the function that executes the batches of one partition."""
 
-    __slots__ = ("_source", "asynchronous", "name", "stateful")
+    __slots__ = ("asynchronous", "name", "source", "stateful")
 
     def __init__(self, source: Any) -> None:
         """Check what is to be served.
@@ -53,7 +77,7 @@ class Blueprint:
         Raises:
             TypeError: it is neither a function of a batch nor has a method `handle_batch`.
         """
-        self._source = source
+        self.source = source
         self.stateful = hasattr(source, "handle_batch")
         function = source.handle_batch if self.stateful else source
         if isinstance(source, type) and not self.stateful:
@@ -74,7 +98,7 @@ class Blueprint:
 
         A class is instantiated anew each time; a function or an instance serves all partitions.
         """
-        instance = self._source() if isinstance(self._source, type) else self._source
+        instance = self.source() if isinstance(self.source, type) else self.source
         setup = getattr(instance, "setup", None) if self.stateful else None
         result = None if setup is None else setup(partition)
         return instance, result if inspect.isawaitable(result) else None

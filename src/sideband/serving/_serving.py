@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import threading
 from asyncio import get_running_loop
 from collections.abc import AsyncGenerator, Callable, Hashable, Iterable, Sequence
@@ -16,8 +17,9 @@ from sideband.serving._batch import BatchOutput, HookEvent
 from sideband.serving._dispatcher import Dispatcher, Options
 from sideband.serving._engine import Engine
 from sideband.serving._host import Host
+from sideband.serving._importable import check_importable
 from sideband.serving._inline import Inline
-from sideband.serving._model import BatchFunction, BatchModel, Blueprint
+from sideband.serving._model import BatchFunction, BatchModel, Blueprint, Processes
 from sideband.serving._settings import Counters, Executor, OnFull, Oversized, Settings, Stats
 from sideband.serving._sync_calls import SyncCalls
 
@@ -97,8 +99,10 @@ class Serving(SyncCalls[T, R]):
             isolate_errors: execute a batch that failed again in halves, and these in halves, so that only
                 the items that fail by themselves do; an item of a batch of n is executed at most
                 1 + ceil(log2 n) times. For functions that may be executed twice.
-            executor: where a plain function is executed: in a "thread" of each partition, or "inline"
-                on the event loop, for functions that take microseconds.
+            executor: where the model is executed: a plain function in a "thread" of each partition, or
+                "inline" on the event loop, if it takes microseconds; in a "process" of each partition,
+                if it holds the interpreter's lock or may crash: it has to be defined at the top of a
+                module then, and values, results and events are pickled.
             callbacks: handlers of the batches' own runs, which have no parent.
 
         Raises:
@@ -114,6 +118,15 @@ class Serving(SyncCalls[T, R]):
             max_queue=max_queue, on_full=on_full, key=key, cost=cost, max_cost=max_cost, oversized=oversized,
             ageing=ageing, shutdown_timeout=shutdown_timeout, isolate_errors=isolate_errors, executor=executor,
         )  # fmt: skip
+        self._processes: Callable[[], Processes] | None = None
+        if executor == "process":
+            check_importable(model)
+            # Here, since few servings need what it loads, and not when it is started, on a loop.
+            from sideband.serving._process import ProcessBlueprint  # noqa: PLC0415
+
+            self._processes = functools.partial(
+                ProcessBlueprint, model, serving=self._settings.name, hooks=hooks
+            )
         self._counters = Counters()
         self._host = Host(self._settings.name, self._engine)
         self._dispatcher = Dispatcher(
@@ -125,7 +138,14 @@ class Serving(SyncCalls[T, R]):
         self._direct: Engine | None = None
 
     def _engine(self) -> Engine:
-        return Engine(self._blueprint, self._settings, self._dispatcher.surroundings(), self._counters)
+        around = self._dispatcher.surroundings()
+        processes = None if self._processes is None else self._processes()
+        return Engine(self._blueprint, self._settings, around, self._counters, processes=processes)
+
+    @property
+    def __sideband_model__(self) -> Any:
+        """What it serves: a worker process that looks up a decorated function by name finds its serving."""
+        return self._blueprint.source
 
     @property
     def name(self) -> str:

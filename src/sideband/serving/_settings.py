@@ -12,7 +12,7 @@ from sideband.serving._lane import Limits
 
 __all__ = ["Counters", "Executor", "OnFull", "Oversized", "ServingOptions", "Settings", "Stats"]
 
-Executor = Literal["thread", "inline"]
+Executor = Literal["thread", "inline", "process"]
 OnFull = Literal["refuse", "wait"]
 Oversized = Literal["alone", "refuse"]
 

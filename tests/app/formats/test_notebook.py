@@ -10,7 +10,6 @@ from nbformat import v4
 from sideband.app.formats.extracted import FormatError
 from sideband.app.formats.notebook import extract
 
-
 # It has no annotations.
 V4: Any = v4
 NBFORMAT: Any = nbformat
