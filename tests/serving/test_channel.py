@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import sideband.errors
-from sideband.components import Usage
+from sideband.components import Document, Usage
 from sideband.errors import (
     DispatchTimeoutError,
     HandlerRefusedError,
@@ -85,6 +85,13 @@ def test_entries_cross_together_or_one_by_one() -> None:
     assert together is not None
     assert unpack(together) is None
     assert unpack(pack([1, 2]) or b"") == [1, 2]
+
+
+def test_values_of_the_library_can_cross() -> None:
+    """A document, a usage."""
+    values = [Document("1", "text", {"page": 3}), Usage(input_tokens=3, cost=0.5)]
+
+    assert unpack(pack(values) or b"") == values
 
 
 def test_an_exception_that_is_not_made_again_as_it_was_crosses_as_text() -> None:
