@@ -11,6 +11,7 @@
     │   ├── StreamBrokenError       (RuntimeError) the producer went away without an ending
     │   ├── StreamBusyError         (RuntimeError) a second reader while the first one waits
     │   ├── StreamClosedError       (RuntimeError) used after its own side closed it or handed it over
+    │   ├── StreamDeadlockError     (RuntimeError) a handler's copy read where it would wait for itself
     │   └── StreamLoopError         (RuntimeError) used on two event loops
     └── ServingError
         ├── NotStartedError         (RuntimeError) dispatched to before start
@@ -55,6 +56,7 @@ __all__ = [
     "StreamBrokenError",
     "StreamBusyError",
     "StreamClosedError",
+    "StreamDeadlockError",
     "StreamError",
     "StreamLoopError",
     "ToolArgumentsError",
@@ -177,6 +179,17 @@ class StreamClosedError(StreamError, RuntimeError):
     def __init__(self, message: str) -> None:
         """Say what was done and what to use instead."""
         super().__init__(message)
+
+
+class StreamDeadlockError(StreamError, RuntimeError):
+    """A handler read its copy on the very thread that feeds it, while the run goes on; nothing was lost."""
+
+    def __init__(self) -> None:
+        """Say where it can be read."""
+        super().__init__(
+            "a handler's copy was read on the thread that feeds it, which would wait for itself; "
+            "read it in another thread, or after the run has ended"
+        )
 
 
 class StreamLoopError(StreamError, RuntimeError):

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from sideband import Abort, Handler, Outcome, Run, callbacks, component
+from sideband.errors import StreamDeadlockError
 from sideband.observe import _lifecycle
 from sideband.streams import SyncCopy
 
@@ -100,7 +101,7 @@ def test_on_a_synchronous_run_the_copy_can_be_read_afterwards_or_in_a_thread() -
         next(stream)
         copy: SyncCopy[str] = keep.outputs[0]
         assert next(copy) == "0"
-        with pytest.raises(RuntimeError, match="would wait for itself"):
+        with pytest.raises(StreamDeadlockError, match="would wait for itself"):
             next(copy)
         thread = threading.Thread(target=lambda: read.extend(copy))
         thread.start()

@@ -15,7 +15,7 @@ from contextvars import copy_context
 from functools import partial
 from typing import Any, Generic, TypeVar, cast, final
 
-from sideband.errors import StreamBusyError
+from sideband.errors import StreamDeadlockError
 from sideband.handlers._plan import Call, report, skip_async
 from sideband.observe._lifecycle import Streams, task_in
 from sideband.runs import Run
@@ -26,17 +26,6 @@ from sideband.streams._waits import Guard, new_waiter, wake_thread
 __all__ = ["Feed", "Following", "follow"]
 
 T = TypeVar("T")
-
-
-class _SelfFedError(StreamBusyError):
-    """A copy was read on the thread that feeds it."""
-
-    def __str__(self) -> str:
-        """Say what to do instead."""
-        return (
-            "a handler's copy was read on the thread that feeds it, which would wait for itself; "
-            "read it in another thread, or after the run has ended"
-        )
 
 
 _following: set[asyncio.Task[Any]] = set()
@@ -214,7 +203,7 @@ class _FedSyncSource(Iterator[T]):
                 return cast("T", value)
             if threading.get_ident() == self._puller:
                 self.cursor.waiter = None
-                raise _SelfFedError(self)
+                raise StreamDeadlockError
             value.acquire()
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, final
 
-from sideband.errors import StreamBusyError, StreamClosedError
+from sideband.errors import StreamBusyError, StreamClosedError, StreamDeadlockError
 from sideband.streams._accumulate import join
 from sideband.streams._fanout import DEFAULT_LAG, Overflow
 from sideband.streams._sources import (
@@ -78,13 +78,14 @@ class SyncStream(Iterator[T_co]):
         Raises:
             StreamBusyError: another thread is waiting for one, or the source reads its own stream.
             StreamClosedError: the stream was handed over to what was made of it.
+            StreamDeadlockError: it is a handler's copy, and this thread feeds it.
         """
         if not self._reading.acquire(blocking=False):
             raise StreamBusyError(self)
         self._begun = True
         try:
             return self._pull()
-        except StreamBusyError:
+        except (StreamBusyError, StreamDeadlockError):
             raise
         except Exception:
             # An end or an error, either of them final. Of what interrupts, the source decides.
