@@ -13,8 +13,9 @@ from sideband import Handler, Run, callbacks
 from sideband.testing import Recorder, check_lifecycle
 
 from .helpers import Log
+from .interpreter import execute
 from .mutants import mutants
-from .programs import Node, execute
+from .programs import Node
 from .test_programs import Raising, span, spanning
 
 

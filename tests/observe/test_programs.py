@@ -9,13 +9,16 @@ from contextvars import ContextVar
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sideband import Ending, Handler, Run, callbacks, handler
+from sideband import Abort, Ending, Handler, Run, callbacks, handler
 from sideband.testing import Recorder, check_lifecycle
 
-from .programs import Node, execute, programs
+from .interpreter import execute
+from .programs import Node, programs
+
+pytestmark = pytest.mark.filterwarnings("ignore:the stream of .* was dropped half-read:ResourceWarning")
 
 span: ContextVar[str] = ContextVar("span", default="")
 
@@ -98,6 +101,33 @@ def no_log() -> Generator[None]:
     logging.disable(logging.NOTSET)
 
 
+class Aborting(Handler):
+    """Stops runs of a name at one timing."""
+
+    def __init__(self, timing: str, name: str, *, asynchronous: bool) -> None:
+        self.name = name
+        setattr(self, timing, self.stop_async if asynchronous else self.stop)
+
+    def stop(self, run: Run, _: Any) -> None:
+        if run.name == self.name:
+            raise Abort
+
+    async def stop_async(self, run: Run, _: Any) -> None:
+        await asyncio.sleep(0)
+        self.stop(run, _)
+
+
+aborting = st.builds(
+    Aborting, st.sampled_from(["on_start", "on_chunk"]), st.sampled_from("abc"), asynchronous=st.booleans()
+)
+
+
+def examples(deep: int) -> settings:
+    """Say how many programs a property is to be tried with where time does not matter; together 20,000."""
+    return settings(max_examples=deep if settings.default == settings.get_profile("deep") else 50)
+
+
+@examples(deep=8_000)
 @given(programs(), handlers)
 def test_every_run_of_a_random_program_keeps_the_invariants(program: Node, attached: list[Handler]) -> None:
     """Whatever it does, and whatever other handlers do, inside or outside of the recorder."""
@@ -110,34 +140,44 @@ def test_every_run_of_a_random_program_keeps_the_invariants(program: Node, attac
     assert set(inner.runs()) == set(outer.runs())
 
 
+@examples(deep=2_000)
+@given(programs(), handlers, aborting)
+def test_every_run_that_a_handler_may_stop_keeps_the_invariants(
+    program: Node, attached: list[Handler], aborts: Handler
+) -> None:
+    """For those outside of the one that stops it, at its start or at a chunk; those inside see no more than the rest."""
+    inner, outer = Recorder(), Recorder()
+
+    run(program, inner, aborts, *attached, outer)
+
+    check_lifecycle(inner)
+    check_lifecycle(outer)
+    assert set(inner.runs()) <= set(outer.runs())
+
+
+@examples(deep=8_000)
 @given(programs(), handlers)
 def test_watching_a_random_program_changes_nothing(program: Node, attached: list[Handler]) -> None:
     """The same results, the same exception objects in the same places, the same variables: with none, one, several."""
+    recorder = Recorder()
     unwatched = run(program)
 
-    assert run(program, Recorder()) == unwatched
+    assert run(program, recorder) == unwatched
     assert run(program, *attached) == unwatched
     assert run(program, Recorder(), *attached, Recorder(wants_output=False)) == unwatched
+    check_lifecycle(recorder)
 
 
+@examples(deep=2_000)
 @given(programs())
 def test_a_handlers_variable_reaches_nobody_outside_of_its_run(program: Node) -> None:
     """After any program, the variable that a tracer sets around each run is what it was."""
+    recorder = Recorder()
 
     async def main() -> str:
-        with callbacks(spanning, spanning_async, Recorder()):
+        with callbacks(spanning, spanning_async, recorder):
             await execute(program)
         return span.get()
 
     assert asyncio.run(main()) == ""
-
-
-@pytest.mark.deep
-@given(programs(), handlers)
-def test_many_random_programs_keep_the_invariants(program: Node, attached: list[Handler]) -> None:
-    """As above, as often as time allows."""
-    recorder = Recorder()
-
-    run(program, recorder, *attached)
-
     check_lifecycle(recorder)
