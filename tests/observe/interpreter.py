@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, closing
+from contextlib import AsyncExitStack, aclosing, closing
 from contextvars import ContextVar
 from typing import Any
 
@@ -239,31 +239,34 @@ class Execution:
 
     async def attempt_async(self, node: Node) -> Any:
         """Call what can wait, in this task."""
-        if node.streams:
-            return await self.aread(node, await self.aopen(node))
-        if node.sort == "async_block":
-            async with observe(node.name, input=node) as run:
-                run.output = await self.coroutine(node)
-            return run.output
-        if node.takes:
-            collect = component("Lambda", name=node.name)(self.async_collect)
-            return await collect(await self.asource(node), node)
-        return await component("Lambda", name=node.name)(self.coroutine)(node)
+        async with AsyncExitStack() as inputs:
+            if node.streams:
+                return await self.aread(node, await self.aopen(node, inputs))
+            if node.sort == "async_block":
+                async with observe(node.name, input=node) as run:
+                    run.output = await self.coroutine(node)
+                return run.output
+            if node.takes:
+                collect = component("Lambda", name=node.name)(self.async_collect)
+                return await collect(await self.asource(node, inputs), node)
+            return await component("Lambda", name=node.name)(self.coroutine)(node)
 
-    async def aopen(self, node: Node) -> Any:
+    async def aopen(self, node: Node, inputs: AsyncExitStack) -> Any:
         """Make a stream for a body that can wait."""
         if node.sort == "returning":
             return await component("ChatModel", name=node.name, stream=True)(self.returning)(node)
         if node.takes:
             transform = component("Transformer", name=node.name)(self.async_transform)
-            return transform(await self.asource(node), node)
+            return transform(await self.asource(node, inputs), node)
         return component("ChatModel", name=node.name)(self.async_generator)(node)
 
-    async def asource(self, node: Node) -> Any:
-        """Make the input of a node: a component's stream, or a bare one."""
+    async def asource(self, node: Node, inputs: AsyncExitStack) -> Any:
+        """Make the input of a node, a component's stream or a bare one, closed also if its body never runs."""
+        made: Any = bare()
         if node.children and node.children[0].streams and node.children[0].waits:
-            return await self.aopen(node.children[0])
-        return bare()
+            made = await self.aopen(node.children[0], inputs)
+        inputs.push_async_callback(made.aclose)
+        return made
 
     def caught(self, error: BaseException) -> Any:
         """Turn a program's own failure into a result, by identity, and a handler's `Abort`; let others through."""

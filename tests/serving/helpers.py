@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import selectors
 import threading
 import time
 from collections import Counter
@@ -13,7 +12,7 @@ from typing import Any, TypeVar
 
 from sideband import Handler, callbacks
 from sideband.serving import Batch, Serving
-from sideband.testing import Recorder, check_lifecycle
+from sideband.testing import Recorder, VirtualLoop, check_lifecycle
 
 R = TypeVar("R")
 
@@ -21,37 +20,9 @@ PATIENCE = 20.0
 """Seconds after which a test gives up waiting for a thread."""
 
 
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """A loop whose clock jumps to the next timer instead of waiting for it, and that counts its turns."""
-
-    def __init__(self) -> None:
-        self._now = 0.0
-        self.turns = 0
-        super().__init__(_Selector(self))
-
-    def time(self) -> float:
-        return self._now
-
-
-class _Selector(selectors.SelectSelector):
-    def __init__(self, loop: VirtualLoop) -> None:
-        super().__init__()
-        self._loop = loop
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        self._loop.turns += 1
-        if timeout is None:
-            # Nothing is due, ever: only another thread can bring news.
-            found = super().select(PATIENCE)
-            assert found, "the loop waits for ever"
-            return found
-        self._loop._now += max(0.0, timeout)
-        return super().select(0)
-
-
 def virtual(program: Callable[[VirtualLoop], Coroutine[Any, Any, R]]) -> R:
     """Run a program in virtual time, and close what it left behind."""
-    loop = VirtualLoop()
+    loop = VirtualLoop(patience=PATIENCE)
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         return runner.run(program(loop))
 

@@ -10,8 +10,9 @@ import pytest
 
 from sideband.errors import QueueFullError, ServingClosedError
 from sideband.serving import Batch, Serving
+from sideband.testing import VirtualLoop
 
-from .helpers import Gate, Log, VirtualLoop, gathered, identity, join_threads, rest, turns, until, virtual
+from .helpers import Gate, Log, gathered, identity, join_threads, rest, turns, until, virtual
 
 
 def test_a_full_batch_runs_at_once() -> None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from sideband.serving import Batch, Serving
 from sideband.serving._isolate import halves
+from sideband.testing import VirtualLoop
 
-from .helpers import Poisoned, PoisonError, VirtualLoop, rest, turns, virtual
+from .helpers import Poisoned, PoisonError, rest, turns, virtual
 
 # -- which halves: pure ----------------------------------------------------------------------------
 

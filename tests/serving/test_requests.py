@@ -11,8 +11,9 @@ import pytest
 
 from sideband.errors import DispatchTimeoutError, ServingClosedError, WrongThreadError
 from sideband.serving import Batch, BatchOutput, Serving, _requests
+from sideband.testing import VirtualLoop
 
-from .helpers import Gate, VirtualLoop, double, gathered, identity, in_thread, rest, turns, until, virtual
+from .helpers import Gate, double, gathered, identity, in_thread, rest, turns, until, virtual
 
 
 def test_a_timeout_takes_the_item_out_before_it_runs() -> None:
