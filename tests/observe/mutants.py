@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from sideband.handlers import _plan
-from sideband.observe import _lifecycle, _observation, _returned, _stream_run, _streamed
+from sideband.observe import _feed, _lifecycle, _observation, _returned, _stream_run, _streamed, _tap
 from sideband.runs import Outcome
-from sideband.scope._scope import listeners
+from sideband.scope._scope import listeners, set_current
 
 Mutation = Callable[[pytest.MonkeyPatch], None]
 mutants: dict[str, Mutation] = {}
@@ -175,10 +175,137 @@ def starts_at_the_call(patch: pytest.MonkeyPatch) -> None:
     """A stream that nobody pulls is a run that does not end."""
     make = _streamed.ObservedAsyncGenerator.__init__
 
-    def made(self: Any, *args: Any) -> None:
-        make(self, *args)
+    def made(self: Any, *args: Any, **kwargs: Any) -> None:
+        make(self, *args, **kwargs)
         if listeners() is not None:
             self._pulled()
             self._streamed.start()
 
     patch.setattr(_streamed.ObservedAsyncGenerator, "__init__", made)
+
+
+# The context of a run ----------------------------------------------------------------------------
+
+
+@mutant
+def resets_a_token_in_a_foreign_context(patch: pytest.MonkeyPatch) -> None:
+    """Endings are told in another context than the start."""
+    everywhere(patch, "context_of", lambda _: lambda run: contextvars.copy_context())
+
+
+@mutant
+def shows_a_span_in_the_first_step_alone(patch: pytest.MonkeyPatch) -> None:
+    """What handlers set is lost to the body of a stream once it has given a chunk."""
+
+    def enter_step(self: Any) -> None:
+        self._token = set_current(self.run)
+
+    patch.setattr(_stream_run.StreamedRun, "enter_step", enter_step)
+
+
+@mutant
+def leaks_a_variable_of_a_stream(patch: pytest.MonkeyPatch) -> None:
+    """What handlers set stays set for the consumer between two chunks."""
+    leave = _stream_run.StreamedRun.chunk
+
+    def chunk(self: Any, chunk: Any) -> Any:
+        changed, self._changed = self._changed, None
+        try:
+            return leave(self, chunk)
+        finally:
+            self._changed = changed
+
+    patch.setattr(_stream_run.StreamedRun, "chunk", chunk)
+
+
+# Streams inside of streams -----------------------------------------------------------------------
+
+
+@mutant
+def leaves_a_stream_open_inside_of_another(patch: pytest.MonkeyPatch) -> None:
+    """It ends after the one around it, if at all."""
+    patch.setattr(_stream_run.StreamedRun, "join_stream_around", lambda _: None)
+
+
+@mutant
+def tells_a_chunk_after_the_ending(patch: pytest.MonkeyPatch) -> None:
+    """Whoever reads on is watched still."""
+    tell = _stream_run.StreamedRun.chunk
+
+    def chunk(self: Any, chunk: Any) -> Any:
+        self.left = False
+        return tell(self, chunk)
+
+    patch.setattr(_stream_run.StreamedRun, "chunk", chunk)
+
+
+# Handlers that deal with streams -----------------------------------------------------------------
+
+
+@mutant
+def feeds_a_copy_twice(patch: pytest.MonkeyPatch) -> None:
+    """Each chunk of an input comes to its copies again."""
+    tell = _tap.Tap._told
+
+    def told(self: Any, chunk: Any) -> Any:
+        tell(self, chunk)
+        return tell(self, chunk)
+
+    patch.setattr(_tap.Tap, "_told", told)
+
+
+@mutant
+def loses_a_chunk_of_a_copy(patch: pytest.MonkeyPatch) -> None:
+    """One of those that the tests publish."""
+    publish = _feed.Feed.publish
+
+    def published(self: Any, chunk: Any) -> None:
+        if chunk != "A":
+            publish(self, chunk)
+
+    patch.setattr(_feed.Feed, "publish", published)
+
+
+@mutant
+def drops_the_end_of_an_inputs_copy(patch: pytest.MonkeyPatch) -> None:
+    """Whoever reads it waits for ever."""
+    patch.setattr(_lifecycle, "ENDING_TIMEOUT", 0.01)
+    end = _feed.Feed.end
+
+    def ended(self: Any, error: Any = None) -> None:
+        if self._timing != "on_start_with_stream_input":
+            end(self, error)
+
+    patch.setattr(_feed.Feed, "end", ended)
+
+
+@mutant
+def hides_the_error_from_a_copy(patch: pytest.MonkeyPatch) -> None:
+    """A stream that fails looks like one that is over."""
+    end = _feed.Feed.end
+    patch.setattr(_feed.Feed, "end", lambda self, error=None: end(self))
+
+
+@mutant
+def tells_the_ending_to_who_has_a_copy(patch: pytest.MonkeyPatch) -> None:
+    """Though the end of the copy is the ending for it."""
+    close = _lifecycle.Streams.close
+
+    def closed(self: Any, endings: Any) -> Any:
+        close(self, endings)
+        return endings
+
+    patch.setattr(_lifecycle.Streams, "close", closed)
+
+
+@mutant
+def starts_with_the_stream_itself(patch: pytest.MonkeyPatch) -> None:
+    """A handler that deals with streams gets no copy of the input."""
+    for module in (_returned, _streamed):
+        patch.setattr(module, "listen", lambda *_, **__: None)
+
+
+@mutant
+def does_not_wait_for_readers(patch: pytest.MonkeyPatch) -> None:
+    """The consumer learns of the end before those who read the copies."""
+    patch.setattr(_lifecycle, "_take_readers", lambda _: None)
