@@ -12,7 +12,7 @@ import pytest
 from sideband import Abort, Handler, Outcome, Run, callbacks, component
 from sideband.errors import HandlerRefusedError
 from sideband.observe import _lifecycle
-from sideband.testing import Recorder, check_lifecycle
+from sideband.testing import Recorder, check_lifecycle, run_virtual
 
 from .helpers import AsyncLog, Log, On, collected, errors, until, watched
 
@@ -176,12 +176,10 @@ async def test_the_cancelled_run_still_awaits_its_on_error() -> None:
 
 
 @pytest.mark.parametrize("stubborn", [False, True])
-async def test_an_ending_that_never_comes_is_given_up_after_a_cancellation(
-    stubborn: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_an_ending_that_never_comes_is_given_up_after_a_cancellation(
+    stubborn: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Within the bound; also where the handler ignores its cancellation. Plain handlers after it are called."""
-    monkeypatch.setattr(_lifecycle, "ENDING_TIMEOUT", 0.01)
-    monkeypatch.setattr(_lifecycle, "_GRACE", 0.01)
     begun, release = asyncio.Event(), asyncio.Event()
 
     async def never(*_: Any) -> None:
@@ -193,14 +191,19 @@ async def test_an_ending_that_never_comes_is_given_up_after_a_cancellation(
                 if not stubborn:
                     raise
 
-    with watched(On("on_end", never)) as recorder:
+    async def main() -> float:
         task = asyncio.ensure_future(echo(1))
         await begun.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
         release.set()
+        return asyncio.get_running_loop().time()
 
+    with watched(On("on_end", never)) as recorder:
+        taken = run_virtual(main())
+
+    assert _lifecycle.ENDING_TIMEOUT <= taken < _lifecycle.ENDING_TIMEOUT + 1
     assert recorder.timings() == ["on_start", "on_end"]
     assert len(errors(caplog)) == 1
 

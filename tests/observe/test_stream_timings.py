@@ -15,6 +15,7 @@ from sideband import Abort, Handler, Outcome, Run, callbacks, component
 from sideband.errors import StreamDeadlockError
 from sideband.observe import _lifecycle
 from sideband.streams import SyncCopy
+from sideband.testing import run_virtual
 
 from .helpers import Five, Keep, Log, collected, errors, until, watched
 
@@ -207,11 +208,8 @@ async def test_a_failing_stream_timing_is_logged_once(caplog: pytest.LogCaptureF
     assert len(errors(caplog)) == 2
 
 
-async def test_the_end_of_a_run_waits_for_its_readers_within_a_bound(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_end_of_a_run_waits_for_its_readers_within_a_bound() -> None:
     """A handler that never comes to an end is given up."""
-    monkeypatch.setattr(_lifecycle, "ENDING_TIMEOUT", 0.01)
     done: list[str] = []
 
     class Slow(Handler):
@@ -225,8 +223,12 @@ async def test_the_end_of_a_run_waits_for_its_readers_within_a_bound(
         async def on_end_with_stream_output(self, run: Run, stream: Any) -> None:
             await asyncio.Event().wait()
 
-    with watched(Slow(), Never()):
+    async def main() -> float:
         await collected(numbers(1))
+        return asyncio.get_running_loop().time()
+
+    with watched(Slow(), Never()):
+        assert run_virtual(main()) == _lifecycle.ENDING_TIMEOUT
 
     assert done == ["slow"]
 

@@ -272,6 +272,10 @@ def _settle_ending(run: Run, pending: Pending, task: asyncio.Task[None]) -> Base
     return error
 
 
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
 @final
 class _Patience:
     """Waits for tasks whatever cancellation comes, for a bounded time after the first one."""
@@ -283,7 +287,7 @@ class _Patience:
     async def wait(self, task: asyncio.Task[Any]) -> None:
         """Return when the task is done, or was cancelled for taking too long."""
         while not task.done():
-            left = None if self._deadline is None else self._deadline - time.monotonic()
+            left = None if self._deadline is None else self._deadline - _now()
             if left is not None and left <= 0:
                 task.cancel()
                 left = _GRACE
@@ -291,14 +295,14 @@ class _Patience:
                 await asyncio.wait({task}, timeout=left)
             except asyncio.CancelledError as error:
                 self.cancelled = self.cancelled or error
-                self._deadline = self._deadline or time.monotonic() + ENDING_TIMEOUT
+                self._deadline = self._deadline or _now() + ENDING_TIMEOUT
             else:
                 if task.cancelling():
                     return
 
     async def wait_for_all(self, tasks: set[asyncio.Task[Any]]) -> None:
         """Return when the tasks are done, within `ENDING_TIMEOUT`, cancelled or not."""
-        self._deadline = self._deadline or time.monotonic() + ENDING_TIMEOUT
+        self._deadline = self._deadline or _now() + ENDING_TIMEOUT
         for task in tasks:
             await self.wait(task)
 
