@@ -292,7 +292,7 @@ class Execution:
                 except StopIteration as stop:
                     return [*seen, stop.value]
             if node.reading == "elsewhere" and asyncio._get_running_loop() is None:
-                return [*seen, *_THREADS.submit(propagate(list[Any]), stream).result()]
+                return [*seen, *_THREADS.submit(propagate(_rest), stream).result()]
             if node.reading in ("some", "drop"):
                 break
         if node.reading == "some":
@@ -354,6 +354,10 @@ class Execution:
         error = Failure(f"thrown into {node.name}")
         self.errors.append(error)
         return error
+
+
+def _rest(stream: Iterator[Any]) -> list[Any]:
+    return list(stream)
 
 
 async def bare() -> AsyncGenerator[int]:

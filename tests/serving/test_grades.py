@@ -9,8 +9,9 @@ import pytest
 
 from sideband.errors import OversizedItemError, ServingClosedError
 from sideband.serving import Batch, Serving
+from sideband.testing import VirtualLoop
 
-from .helpers import Gate, Log, VirtualLoop, gathered, identity, in_thread, rest, turns, virtual, watched
+from .helpers import Gate, Log, gathered, identity, in_thread, rest, turns, virtual, watched
 
 
 def length(text: str) -> int:

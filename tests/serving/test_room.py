@@ -9,11 +9,11 @@ import pytest
 
 from sideband.errors import DispatchTimeoutError, QueueFullError, ServingClosedError
 from sideband.serving import Serving
+from sideband.testing import VirtualLoop
 
 from .helpers import (
     Gate,
     Log,
-    VirtualLoop,
     double,
     gathered,
     identity,
