@@ -1,4 +1,7 @@
-"""Handlers by kind of component, with typed payloads."""
+"""Handlers by kind of component, with typed payloads.
+
+The numbers are those of the statements about Eino's helper that this keeps, or mends.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +98,7 @@ def passed(kind: str, given: Any, gave: Any = None, usage: Usage | None = None) 
     ],
 )
 def test_bare_inputs_are_wrapped(kind: str, given: Any, expected: Any) -> None:
-    """A text, a list, a mapping of arguments: the handler gets the kind's own input."""
+    """Statements 77 and 79 to 82: a text, a list, a mapping of arguments become the kind's own input."""
     assert passed(kind, given)[0] == expected
 
 
@@ -117,7 +120,7 @@ def test_bare_inputs_are_wrapped(kind: str, given: Any, expected: Any) -> None:
     ],
 )
 def test_bare_outputs_are_wrapped(kind: str, gave: Any, expected: Any) -> None:
-    """So are outputs; the usage that the run recorded goes with them."""
+    """So are outputs; the usage that the run recorded goes with them (78, mended)."""
     assert passed(kind, None, gave, Usage(output_tokens=1))[1] == expected
 
 
@@ -154,7 +157,7 @@ def test_a_loader_s_output_knows_its_source() -> None:
     ],
 )
 def test_what_no_payload_can_be_made_of_is_passed_as_it_is(kind: str, value: Any) -> None:
-    """Nothing is lost, nothing is made up: the handler gets the very object."""
+    """Statement 84, mended: nothing is lost or made up, the handler gets the very object."""
     assert passed(kind, value)[0] is value
 
 
@@ -182,7 +185,7 @@ def test_typed_payloads_are_passed_as_they_are(kind: str, given: Any, gave: Any)
 
 
 def test_each_kind_has_its_own_handler() -> None:
-    """A handler sees the runs of its kind and no others, all kinds there are among them."""
+    """Statements 66 and 67, the latter mended: the runs of its kind and no others, for every kind there is."""
     seen: list[tuple[str, str]] = []
 
     def noting(name: str) -> Handler:
@@ -215,7 +218,7 @@ def test_a_kind_may_be_left_to_none() -> None:
 
 
 def test_only_what_the_inner_handler_overrides_is_wanted() -> None:
-    """Found out when it is made: the plan of a run has the inner handler's timings and no others."""
+    """Statements 68 and 69: found out when it is made; a run's plan has the inner timings and no others."""
 
     class Counting(Handler):
         wants_output = False
@@ -267,7 +270,7 @@ async def test_asynchronous_handlers_are_awaited() -> None:
 
 
 async def test_chunks_are_passed_as_they_are_and_the_whole_is_typed() -> None:
-    """A chunk is a piece of text, the output an answer."""
+    """Statement 72, mended: a chunk is a piece of text, the output an answer."""
     seen: list[Any] = []
 
     @component("ChatModel")

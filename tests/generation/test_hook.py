@@ -126,7 +126,7 @@ async def test_a_generation_right_inside_of_another_is_a_part_of_it() -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_any_chat_model_is_a_generation(stream: bool) -> None:
-    """Also one that takes messages and gives text, or a message: counts, usage, calls of tools are read from it."""
+    """Also one that takes messages and gives text, or a message: counts (9), usage, calls are read from it."""
     hook = Noting()
 
     @component("ChatModel", name="tiny", type="Local")

@@ -56,8 +56,8 @@ def wrap_stream(
         metadata: what the caller wants hooks to see, over that of the scope.
 
     Returns:
-        `source` itself where nobody listens; else a stream that is an asynchronous context manager, too, and
-        has `aclose`.
+        `source` itself where nobody listens when this is called; else a stream that is an asynchronous context
+        manager, too, and has `aclose`. Who listens at its first pull is told.
 
     Order: a frame is told to hooks before the consumer has it, the end before the consumer learns of it.
     Cancellation: goes to the source, and ends the run as cancelled.
