@@ -1,5 +1,6 @@
 """Generations: what chat models are asked and give, and who watches them. May import components and what is below."""
 
+from sideband.components import Message, ToolCall, ToolDefinition, ToolResult, Usage
 from sideband.generation._adapter import TOOL_CALL, TOOL_RESULT, ToolFinished
 from sideband.generation._errors import (
     AuthenticationError,
@@ -38,6 +39,7 @@ __all__ = [
     "GenerateEndInfo",
     "GenerateStartInfo",
     "GenerationHook",
+    "Message",
     "ModelNotFoundError",
     "Options",
     "OverloadedError",
@@ -48,8 +50,12 @@ __all__ = [
     "RateLimitError",
     "Request",
     "ResponseMeta",
+    "ToolCall",
+    "ToolDefinition",
     "ToolFinished",
+    "ToolResult",
     "TruncatedStream",
+    "Usage",
     "compose",
     "error_of_status",
     "join_frames",
