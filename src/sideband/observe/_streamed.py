@@ -134,7 +134,7 @@ async def watch(
             await wait_start(run, streamed.start())
             await wait_start(run, streamed.open(asynchronous=True))
             streamed.show_changes()
-        streamed.join_stream_around()
+            streamed.join_stream_around()
         while True:
             try:
                 chunk = await step(sent)
