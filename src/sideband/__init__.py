@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from sideband.errors import Abort, SidebandError
-from sideband.handlers import Handler, HandlerLike, at, compose, handler, only
+from sideband.handlers import Handler, HandlerLike, at, background, compose, handler, only
 from sideband.observe import component, emit, is_component, observe, transform
 from sideband.runs import Component, Ending, Outcome, Run, RunLink
 from sideband.scope import (
@@ -37,6 +37,7 @@ __all__ = [
     "SidebandError",
     "add_global_handler",
     "at",
+    "background",
     "by_component",
     "callbacks",
     "component",

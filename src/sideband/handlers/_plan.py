@@ -180,11 +180,11 @@ def settle(run: Run, call: Call, timing: str, error: BaseException) -> None:
 
 def report(run: Run, call: Call, timing: str, error: BaseException) -> None:
     """Log a handler's failure with its traceback, once for a run and handler."""
-    if run._failed is None:
-        run._failed = set()
-    if call.place in run._failed:
+    # Atomic: the worker of a background handler may report beside the run's own thread.
+    failed: set[int] = run.__dict__.setdefault("_failed", set())
+    if call.place in failed:
         return
-    run._failed.add(call.place)
+    failed.add(call.place)
     _logger.error(
         "handler %r failed in %s of the %s run %r (%s); the run goes on, further failures of this handler in "
         "this run are not logged",
