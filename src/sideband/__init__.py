@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from sideband.errors import Abort, SidebandError
-from sideband.handlers import Handler, HandlerLike, at, background, compose, handler, only
+from sideband.handlers import Handler, HandlerLike, at, compose, handler, only
 from sideband.observe import component, emit, is_component, observe, transform
 from sideband.runs import Component, Ending, Outcome, Run, RunLink
 from sideband.scope import (
@@ -23,6 +23,7 @@ from sideband.scope import (
 
 if TYPE_CHECKING:
     from sideband.components import by_component
+    from sideband.handlers import background
 
 __all__ = [
     "Abort",
@@ -56,7 +57,7 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-_LATER = {"by_component": "sideband.components"}
+_LATER = {"background": "sideband.handlers", "by_component": "sideband.components"}
 """Names that are loaded when they are asked for, and where from: watching and being watched do not need them."""
 
 if not TYPE_CHECKING:  # a type checker would take it to mean that any name is there

@@ -14,6 +14,7 @@ EXAMPLES = sorted(path.name for path in FOLDER.glob("*.py"))
 # One fact of each example's output that its reader is to see.
 FACTS = {
     "abort_a_run.py": "the consumer gets Abort(\"tell was stopped at 'secret'\")",
+    "background_handler.py": "1002 calls, the last three: ['word 998', 'word 999', 'tell ends']",
     "batch_two_users.py": "one batch of ['one two three', 'four five', 'six', 'seven'] served 2 calls",
     "cost_per_user.py": "all: 144 tokens",
     "first_handler.py": "  Tool look_up fails with KeyError('carrier')",

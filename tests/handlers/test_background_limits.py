@@ -60,15 +60,15 @@ def test_chunks_are_dropped_by_the_policy_and_counted(overflow: Overflow, kept: 
 
 def test_a_run_whose_start_is_dropped_is_dropped_whole() -> None:
     """A handler is told all or nothing of a run, however long that goes on."""
-    with Held() as held, background(held, max_events=2, overflow="drop_newest") as behind:
-        with callbacks(behind):
-            double(1)
-            assert held.entered.wait(PATIENCE)
-            with observe("second"), observe("third"):
-                emit("progress")
-                held.go.set()
-                assert behind.flush()
-                emit("progress")
+    behind = background(held := Held(), max_events=2, overflow="drop_newest")
+    with held, behind, callbacks(behind):
+        double(1)
+        assert held.entered.wait(PATIENCE)
+        with observe("second"), observe("third"):
+            emit("progress")
+            held.go.set()
+            assert behind.flush()
+            emit("progress")
 
     assert held.seen == [("start", "double"), ("end", "double"), ("start", "second"), ("end", "second")]
     assert behind.dropped == 4
@@ -150,13 +150,13 @@ def test_a_close_that_takes_too_long_drops_the_rest(caplog: pytest.LogCaptureFix
 
 def test_block_waits_for_room_and_loses_nothing() -> None:
     """The program is as slow as the handler."""
-    with Held() as held, background(held, max_events=2, overflow="block", block_timeout=PATIENCE) as behind:
-        with callbacks(behind), ThreadPoolExecutor(2) as pool:
-            done = [pool.submit(pool_run, behind, 20) for _ in range(2)]
-            assert held.entered.wait(PATIENCE)
-            assert not any(future.done() for future in done)
-            held.go.set()
-            assert [future.result() for future in done] == [20, 20]
+    behind = background(held := Held(), max_events=2, overflow="block", block_timeout=PATIENCE)
+    with held, behind, ThreadPoolExecutor(2) as pool:
+        done = [pool.submit(pool_run, behind, 20) for _ in range(2)]
+        assert held.entered.wait(PATIENCE)
+        assert not any(future.done() for future in done)
+        held.go.set()
+        assert [future.result() for future in done] == [20, 20]
 
     assert sum(what == "chunk" for what, *_ in held.seen) == 40
     assert behind.dropped == 0
@@ -170,14 +170,14 @@ def pool_run(behind: background, count: int) -> int:
 
 def test_block_does_not_hang_on_a_stuck_handler(caplog: pytest.LogCaptureFixture) -> None:
     """One wait runs into its limit; after it events are dropped at once until the handler gets on."""
-    with Held() as held, background(held, max_events=2, overflow="block", block_timeout=0.2) as behind:
-        with callbacks(behind):
-            started = time.monotonic()
-            assert len(list(tell(1000))) == 1000
-            assert 0.2 <= time.monotonic() - started < PATIENCE
-            held.go.set()
-            assert behind.flush(PATIENCE)
-            assert len(list(tell(10))) == 10
+    behind = background(held := Held(), max_events=2, overflow="block", block_timeout=0.2)
+    with held, behind, callbacks(behind):
+        started = time.monotonic()
+        assert len(list(tell(1000))) == 1000
+        assert 0.2 <= time.monotonic() - started < PATIENCE
+        held.go.set()
+        assert behind.flush(PATIENCE)
+        assert len(list(tell(10))) == 10
 
     assert held.seen[-1] == ("end", "tell")
     assert held.seen[-11:-1] == [("chunk", f"<{number}>") for number in range(10)]
