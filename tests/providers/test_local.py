@@ -83,7 +83,7 @@ def test_it_answers_in_both_protocols(local_model: LocalModel) -> None:
         local_model, "/v1/messages", {"messages": messages}, **{"X-Api-Key": local_model.api_key}
     )
 
-    assert openai["model"] == anthropic["model"] == local_model.name == "smollm2-135m-instruct"
+    assert openai["model"] == anthropic["model"] == local_model.model == "smollm2-135m-instruct"
     assert openai["choices"][0]["message"]["content"] == anthropic["content"][0]["text"] != ""
     assert openai["usage"]["completion_tokens"] == anthropic["usage"]["output_tokens"] > 0
 

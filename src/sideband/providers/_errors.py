@@ -1,6 +1,7 @@
-"""What can go wrong with the embedded model. May import errors.
+"""What can go wrong before a model answers. May import errors.
 
 SidebandError
+├── UnknownProviderError        (LookupError) no provider has the name
 ├── LocalModelError             (RuntimeError) the embedded model is not there; `log` has its last lines
 │   ├── LocalModelStartError        it could not be loaded, or could not listen
 │   ├── LocalModelTimeoutError      (TimeoutError) it was not ready in time
@@ -20,7 +21,18 @@ __all__ = [
     "LocalModelStartError",
     "LocalModelTimeoutError",
     "ModelFileNotFoundError",
+    "UnknownProviderError",
 ]
+
+
+class UnknownProviderError(SidebandError, LookupError):
+    """A provider was asked for by a name that none has."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        """List the names that there are."""
+        self.name = name
+        self.known: tuple[str, ...] = tuple(known)
+        super().__init__(f"there is no provider {name!r}; there are: {', '.join(map(repr, self.known))}")
 
 
 class LocalModelError(SidebandError, RuntimeError):

