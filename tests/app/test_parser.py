@@ -1,19 +1,27 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sideband import Component, Handler, Run
 from sideband.app.corpus import Skipped
-from sideband.app.files import SUFFIXES, FileReader
+from sideband.app.files import SUFFIXES, FileReader, file_corpus
 from sideband.app.formats.extracted import FormatError
+from sideband.app.index import index
 from sideband.app.parser import Parser, ParserFailedError
+from sideband.app.store import Store
+from sideband.embedders import Embedder
 
 SAMPLES = Path(__file__).parent / "samples"
 ENDLESS = b"<b><p>" * 200_000
@@ -118,6 +126,45 @@ def test_closing_ends_the_process_and_reading_goes_on_with_another(parser: Parse
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
     assert parser.parse("html", b"<p>again").text == "again"
+
+
+def test_closing_gives_up_the_file_that_is_being_parsed(parser: Parser) -> None:
+    """Whoever waits for it is told."""
+    pid(parser)
+    with ThreadPoolExecutor() as pool:
+        parsing = pool.submit(parser.parse, "html", ENDLESS)
+        while not parsing.done():
+            parser.close()
+
+        with pytest.raises(ParserFailedError, match="crashed"):
+            parsing.result()
+
+
+async def test_a_cancelled_run_does_not_wait_for_a_file_that_takes_long(
+    embedder: Embedder, tmp_path: Path
+) -> None:
+    """A page that would take minutes is given up at once, and so are those after it."""
+    for number in range(3):
+        (tmp_path / f"{number}.html").write_bytes(ENDLESS)
+    reading, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    class Reading(Handler):
+        def on_start(self, run: Run, input: Any) -> None:  # noqa: A002
+            if run.component is Component.LOADER:
+                loop.call_soon_threadsafe(reading.set)
+
+    corpus = await asyncio.to_thread(file_corpus, [tmp_path])
+    path, dimensions = tmp_path / "s.db", embedder.dimensions
+    store = await asyncio.to_thread(partial(Store.create, path, model=embedder.name, dimensions=dimensions))
+    task = asyncio.create_task(index([corpus], store, embedder, batch_size=4, handlers=[Reading()]))
+    await reading.wait()
+    task.cancel()
+    async with asyncio.timeout(20):
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    assert store.info().chunks == 0
+    await asyncio.to_thread(store.close)
 
 
 SAMPLE_BYTES = [path.read_bytes() for path in sorted(SAMPLES.iterdir())]

@@ -63,4 +63,4 @@ class Corpus:
     covers: Callable[[str], bool]
     """Whether a document of this id would be found here if it still existed."""
     close: Callable[[], None] = _nothing
-    """Lets go of what reading needed; parts can be read again after it."""
+    """Lets go of what reading needs, from any thread; a file that is being parsed is given up."""

@@ -15,7 +15,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar, final
+from typing import TypeVar, TypeVarTuple, final
 
 import numpy as np
 
@@ -30,11 +30,12 @@ from sideband.serving import Batch, Serving
 
 __all__ = ["IndexReport", "embedding_serving", "index"]
 
-P = ParamSpec("P")
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 _WINDOW_BATCHES = 8
 _WINDOWS_EMBEDDING = 2
+_STOP_SECONDS = 0.1
 _WINDOWS_AHEAD = 32
 """How many windows may wait for the model: enough to know a middling corpus's size from the start."""
 
@@ -144,7 +145,7 @@ class _Pipeline:
         )
 
     async def _read_windows(self) -> None:
-        while (window := await _in_thread(self._reader.next_window)) is not None:
+        while (window := await _in_thread(self._reader.next_window, stop=self._reader.stop)) is not None:
             self._skipped += window.skipped
             self._unchanged += window.unchanged
             for skipped in window.skipped:
@@ -221,12 +222,16 @@ def _entries(documents: Sequence[Prepared], vectors: Vectors) -> Iterator[Entry]
         first = end
 
 
-async def _in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call it in a worker thread; when cancelled, wait until it is through, since nothing can stop it."""
-    task = asyncio.create_task(asyncio.to_thread(function, *args, **kwargs))
+async def _in_thread(function: Callable[[*Ts], T], *args: *Ts, stop: Callable[[], None] | None = None) -> T:
+    """Call it in a worker thread; when cancelled, wait until it is through, which `stop` may bring about sooner."""
+    task = asyncio.create_task(asyncio.to_thread(function, *args))
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
+        # Again and again, since what it stops may at that moment be about to begin.
+        while stop is not None and not task.done():
+            await asyncio.to_thread(stop)
+            await asyncio.wait([task], timeout=_STOP_SECONDS)
         await asyncio.wait([task])
         if not task.cancelled():
             task.exception()  # looked at, so that asyncio does not report it as forgotten

@@ -33,7 +33,7 @@ class ParserFailedError(Exception):
 class Parser:
     """Gives files to a process that parses them.
 
-    Closing: `close` ends the process; a file that is parsed later starts another.
+    Closing: `close` ends the process, from any thread; a file that is parsed later starts another.
     Threads: any; files are parsed one after another.
     Cost: starting the process takes some 0.1 s, and each format's library once as much.
     """
@@ -59,7 +59,10 @@ class Parser:
         return Extracted(title=answer["title"], text=answer["text"], places=places)
 
     def close(self) -> None:
-        """End the process; harmless where there is none."""
+        """End the process, and with it the parsing of a file; harmless where there is none."""
+        process = self._process
+        if process is not None:
+            process.kill()
         with self._lock:
             self._end()
 

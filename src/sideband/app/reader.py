@@ -71,17 +71,26 @@ class Reader:
         self._parts = _all_parts(corpora)
         self._seen: dict[str, set[str]] = {corpus.collection: set() for corpus in corpora}
         self._kept: list[str] = []
+        self._stopped = False
         self.files = sum(len(corpus.parts) for corpus in corpora)
         """How many files there are to read."""
 
     def next_window(self) -> Window | None:
-        """Read on until a window is full; None when everything has been read."""
+        """Read on until a window is full; None when everything has been read, or it was stopped."""
         window = Window()
         for corpus, part in self._parts:
             self._read(corpus, part, window)
+            if self._stopped:
+                return None
             if window.chunks >= self._chunks or window.files >= _MAX_PARTS:
                 break
         return window if window.files else None
+
+    def stop(self) -> None:
+        """End the reading that goes on in another thread, also of a file that takes long; there is no more after it."""
+        self._stopped = True
+        for corpus in self._corpora:
+            corpus.close()
 
     def missing(self) -> Iterator[tuple[str, list[str]]]:
         """Return the stored documents that the corpora should have and do not have any more, by collection."""
