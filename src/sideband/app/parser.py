@@ -21,6 +21,7 @@ __all__ = ["PARSE_SECONDS", "Parser", "ParserFailedError"]
 PARSE_SECONDS = 60.0
 """How long one file may take; then its process is ended, and the file is skipped."""
 
+_LOCK_SECONDS = 0.05
 # In JSON a character takes twelve bytes at most; the places are far fewer.
 _MAX_ANSWER = 13 * MAX_CHARACTERS
 
@@ -60,11 +61,15 @@ class Parser:
 
     def close(self) -> None:
         """End the process, and with it the parsing of a file; harmless where there is none."""
-        process = self._process
-        if process is not None:
-            process.kill()
-        with self._lock:
+        # Whoever waits for an answer holds the lock until the process ends, which may just be about to start.
+        while not self._lock.acquire(timeout=_LOCK_SECONDS):
+            process = self._process
+            if process is not None:
+                process.kill()
+        try:
             self._end()
+        finally:
+            self._lock.release()
 
     def _ask(self, name: str, data: bytes) -> dict[str, Any]:
         late = threading.Event()
