@@ -1,4 +1,4 @@
-"""One execution of a compiled graph. May import scope and streams; runs are made by the nodes themselves.
+"""One execution of a compiled graph. May import observe, scope and streams; nodes make their runs themselves.
 
 1. A single node that is ready is executed where the one before it was; several at once in tasks of one
    group, which lasts until END is reached. One that fails cancels the others.
@@ -15,10 +15,11 @@ from types import CoroutineType
 from typing import Any, NamedTuple, TypeVar, cast, final
 
 from sideband.graph._errors import BranchError, NothingLeftError, StepLimitError
-from sideband.graph._flow import Bound, copies, is_stream, merged, stream_of, together, value_of, values_of
+from sideband.graph._flow import copies, is_stream, merged, stream_of, together, value_of, values_of
 from sideband.graph._plan import Branch, Hook, Node, Plan
 from sideband.graph._schedule import END, START, AllOf, Ready, Schedule, Steps
 from sideband.graph._state import current_level
+from sideband.observe._bound import Bound
 from sideband.scope._scope import current, current_scope, get_current, get_current_scope
 from sideband.streams import Stream, from_iterable
 

@@ -1,71 +1,20 @@
-"""Streams between nodes: fitted to what takes them, and kept in the node that gives them. May import streams, scope.
+"""What passes between nodes, fitted to who takes it. May import streams.
 
-1. What a node is given is fitted to it: a stream is put together for one that takes a value, a value
-   is a stream of one chunk for one that takes a stream.
-2. A node's stream is pulled by whoever reads it, in whatever task, yet its run is the graph's child:
-   around each pull the node's scope and the graph's run are current.
+A stream is put together for a node that takes a value; a value is a stream of one chunk for one that takes a stream.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from contextvars import ContextVar, Token
-from typing import Any, TypeGuard, final
+from typing import Any, TypeGuard
 
-from sideband.scope._scope import restore
 from sideband.streams import SKIP, SourceEnded, Stream, from_iterable, merge_named
-from sideband.streams._sources import abandon_source, close_source
 
-__all__ = ["Bound", "copies", "is_stream", "merged", "stream_of", "together", "value_of", "values_of"]
+__all__ = ["copies", "is_stream", "merged", "stream_of", "together", "value_of", "values_of"]
 
 _UNBOUNDED = 2**62
-
-
-@final
-class Bound(AsyncIterator[Any]):
-    """A stream that is pulled with some context variables set."""
-
-    __slots__ = ("_pull", "_source", "_values")
-
-    def __init__(self, source: Any, values: tuple[tuple[ContextVar[Any], Any], ...]) -> None:
-        """Take an asynchronous iterator over."""
-        self._source = source
-        self._pull: Callable[[], Awaitable[Any]] = source.__anext__
-        self._values = values
-
-    async def __anext__(self) -> Any:
-        """Return the next chunk."""
-        tokens = self._set()
-        try:
-            return await self._pull()
-        finally:
-            self._reset(tokens)
-
-    @property
-    def ag_running(self) -> bool:
-        """Whether the generator is being read, as generators tell it."""
-        return bool(getattr(self._source, "ag_running", False))
-
-    async def aclose(self) -> None:
-        """Close the source."""
-        tokens = self._set()
-        try:
-            await close_source(self._source)
-        finally:
-            self._reset(tokens)
-
-    def abandon(self, begun: bool) -> bool:
-        """Give the source up."""
-        return abandon_source(self._source, begun)
-
-    def _set(self) -> list[Token[Any]]:
-        return [variable.set(value) for variable, value in self._values]
-
-    def _reset(self, tokens: list[Token[Any]]) -> None:
-        for (variable, _), token in zip(self._values, tokens, strict=True):
-            restore(variable, token)
 
 
 def is_stream(given: object) -> TypeGuard[Stream[Any]]:

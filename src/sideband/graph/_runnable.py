@@ -19,18 +19,19 @@ from collections.abc import (
     Generator,
     Iterable,
 )
-from contextvars import ContextVar, copy_context
+from contextvars import copy_context
 from typing import Any, Generic, NamedTuple, TypeVar, cast, final
 
 from sideband.graph._errors import UnknownNodeError
 from sideband.graph._execution import Execution
-from sideband.graph._flow import Bound, is_stream
+from sideband.graph._flow import is_stream
 from sideband.graph._plan import Plan, flatten
 from sideband.graph._schedule import END, START
 from sideband.graph._shape import Shape
 from sideband.graph._state import Level, current_level
 from sideband.handlers import HandlerLike, entries
 from sideband.observe import component, transform
+from sideband.observe._bound import Bound, Values
 from sideband.runs import Component
 from sideband.scope._scope import current_scope, restore
 from sideband.streams import Stream, from_iterable
@@ -40,7 +41,6 @@ __all__ = ["Runnable"]
 In = TypeVar("In")
 Out = TypeVar("Out")
 
-_Values = tuple[tuple[ContextVar[Any], Any], ...]
 _END: Any = object()
 
 
@@ -261,8 +261,8 @@ class Runnable(Generic[In, Out]):
         values = self._surroundings(callbacks)
         return Stream(Bound(source, values) if values else source)
 
-    def _surroundings(self, callbacks: Iterable[HandlerLike]) -> _Values:
-        values: _Values = ()
+    def _surroundings(self, callbacks: Iterable[HandlerLike]) -> Values:
+        values: Values = ()
         handlers = tuple(callbacks)
         if handlers:
             self._check(handlers)
