@@ -1,4 +1,4 @@
-"""What a frame costs: made, and through `wrap_stream` under hooks, over the provider's bare generator.
+"""What a frame costs: made, through `wrap_stream` and through `Runtime` under hooks, over the provider's bare generator.
 
     python benchmarks/generation.py
     python benchmarks/generation.py --repetitions 61 --frames 20000
@@ -21,7 +21,16 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from sideband import Handler, HandlerLike, Run
-from sideband.generation import Frame, GenerateEndInfo, GenerationHook, ResponseMeta, compose, wrap_stream
+from sideband.generation import (
+    Frame,
+    GenerateEndInfo,
+    GenerationHook,
+    Request,
+    ResponseMeta,
+    Runtime,
+    compose,
+    wrap_stream,
+)
 
 LIMIT = 1.5
 LIMIT_OF_MAKING = 0.3
@@ -60,6 +69,16 @@ async def provider(frames: list[Frame]) -> AsyncIterator[Frame]:
         yield frame
 
 
+class Replay:
+    """Answers with a stream that there is."""
+
+    def __init__(self, stream: AsyncIterator[Frame]) -> None:
+        self.stream = stream
+
+    def generate(self, request: Request) -> AsyncIterator[Frame]:
+        return self.stream
+
+
 @dataclass
 class Case:
     """One way to read a stream of frames."""
@@ -68,6 +87,7 @@ class Case:
     hooks: list[Frames | Ends] = field(default_factory=list)
     attached: HandlerLike | None = None
     bare: bool = False
+    runtime: bool = False
     each: int = 0
     """How many calls the hooks have to see for each frame."""
     limit: float | None = None
@@ -76,7 +96,12 @@ class Case:
     async def run(self, frames: list[Frame]) -> float:
         """Return the CPU seconds of reading them."""
         stream = provider(frames)
-        watched = stream if self.bare else wrap_stream(stream, self.attached, model="m", provider="p")
+        watched: AsyncIterator[Frame] = stream
+        if self.runtime:
+            hooks = [] if self.attached is None else [self.attached]
+            watched = Runtime(Replay(stream), hooks=hooks).generate("a")
+        elif not self.bare:
+            watched = wrap_stream(stream, self.attached, model="m", provider="p")
         started = time.process_time()
         async for _ in watched:
             pass
@@ -85,7 +110,7 @@ class Case:
 
 def cases() -> list[Case]:
     """Return the bare generator, and what may stand around it."""
-    one, three, ends = Frames(), [Frames(), Frames(), Frames()], Ends()
+    one, three, ends, through = Frames(), [Frames(), Frames(), Frames()], Ends(), Frames()
     return [
         Case("the bare generator", bare=True),
         Case("nobody listens"),
@@ -93,6 +118,8 @@ def cases() -> list[Case]:
         Case("three hooks for frames", [*three], compose(*three), each=3),
         Case("one hook for the end", [ends], ends),
         Case("a handler for chunks", attached=Chunks()),
+        Case("runtime, nobody listens", runtime=True),
+        Case("runtime, one hook", [through], through, runtime=True, each=1, limit=LIMIT),
     ]
 
 

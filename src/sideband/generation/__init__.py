@@ -20,8 +20,25 @@ from sideband.generation._frames import MESSAGE_METADATA, CustomContent, Frame, 
 from sideband.generation._hook import GenerationHook, compose
 from sideband.generation._info import GenerateEndInfo, GenerateStartInfo
 from sideband.generation._join import FrameJoiner, join_frames
+from sideband.generation._pipeline import (
+    Stage,
+    accumulate_text,
+    filter_frames,
+    map_frames,
+    tap_frames,
+    text_only,
+)
 from sideband.generation._provider import Provider, provider_name
 from sideband.generation._request import Askable, Options, Request
+from sideband.generation._runtime import GenerationStream, Runtime
+from sideband.generation._tools import (
+    RoundLimitError,
+    Tool,
+    ToolDeniedError,
+    ToolTimeoutError,
+    UnknownToolError,
+    tool,
+)
 from sideband.generation._wrap import wrap_stream
 
 __all__ = [
@@ -39,6 +56,7 @@ __all__ = [
     "GenerateEndInfo",
     "GenerateStartInfo",
     "GenerationHook",
+    "GenerationStream",
     "Message",
     "ModelNotFoundError",
     "Options",
@@ -50,16 +68,29 @@ __all__ = [
     "RateLimitError",
     "Request",
     "ResponseMeta",
+    "RoundLimitError",
+    "Runtime",
+    "Stage",
+    "Tool",
     "ToolCall",
     "ToolDefinition",
+    "ToolDeniedError",
     "ToolFinished",
     "ToolResult",
+    "ToolTimeoutError",
     "TruncatedStream",
+    "UnknownToolError",
     "Usage",
+    "accumulate_text",
     "compose",
     "error_of_status",
+    "filter_frames",
     "join_frames",
+    "map_frames",
     "provider_name",
     "seconds_to_wait",
+    "tap_frames",
+    "text_only",
+    "tool",
     "wrap_stream",
 ]

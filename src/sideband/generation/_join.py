@@ -23,15 +23,18 @@ __all__ = ["FrameJoiner", "join_frames"]
 class FrameJoiner:
     """Puts frames together as they come: text, parts and calls of tools into one message, usages into their sum.
 
+    After results of tools that were executed on the way the model answers anew: the message is then the last one.
+
     Registered for `sideband.streams.join`, which makes the `value` of frames, the message.
 
     Cost: 0.05 to 0.1 µs a frame of text.
     """
 
-    __slots__ = ("_message", "_response", "_said", "_usage", "tool_results")
+    __slots__ = ("_answered", "_message", "_response", "_said", "_usage", "tool_results")
 
     def __init__(self) -> None:
         """Start without a frame."""
+        self._answered = False
         self._message = MessageJoiner()
         self._said: list[str] = []
         self._usage: Usage | None = None
@@ -51,20 +54,27 @@ class FrameJoiner:
             take(self, frame.content)
 
     def _flush(self) -> None:
-        self._message.add(Message("assistant", "".join(self._said)))
+        self._say(Message("assistant", "".join(self._said)))
         self._said.clear()
 
+    def _say(self, fragment: Message) -> None:
+        if self._answered:
+            self._answered = False
+            self._message = MessageJoiner()
+        self._message.add(fragment)
+
     def _reasoning(self, content: str) -> None:
-        self._message.add(Message("assistant", reasoning=content))
+        self._say(Message("assistant", reasoning=content))
 
     def _part(self, content: Any) -> None:
-        self._message.add(Message("assistant", (content,)))
+        self._say(Message("assistant", (content,)))
 
     def _tool_call(self, content: Any) -> None:
-        self._message.add(Message("assistant", tool_calls=(content,)))
+        self._say(Message("assistant", tool_calls=(content,)))
 
     def _tool_result(self, content: ToolResult) -> None:
         self.tool_results.append(content)
+        self._answered = True
 
     def _add_usage(self, content: Usage | None) -> None:
         if content is not None:
@@ -73,7 +83,7 @@ class FrameJoiner:
     def _custom(self, content: CustomContent) -> None:
         data: Any = content.data
         if content.type == MESSAGE_METADATA and isinstance(content.data, Mapping):
-            self._message.add(Message("assistant", metadata=data))
+            self._say(Message("assistant", metadata=data))
 
     def _keep_response(self, content: ResponseMeta) -> None:
         self._response = content

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Mapping
 from typing import Any, cast, final
 
 from sideband.components import Usage
@@ -22,7 +22,7 @@ from sideband.runs import Component, Run, RunInfo
 from sideband.scope._scope import listeners_with
 from sideband.streams._sources import close_source, iterator_of
 
-__all__ = ["watch_frames", "wrap_stream"]
+__all__ = ["WatchedFrames", "watch_frames", "wrap_stream"]
 
 
 def wrap_stream(
@@ -82,7 +82,7 @@ def wrap_stream(
         function_id=function_id,
         metadata={} if metadata is None else metadata,
     )
-    return watch_frames(source, own, asked, asked, start)
+    return watch_frames(source, own, asked, asked, start=start)
 
 
 def _for_this_run(entry: Entry) -> Entry:
@@ -95,7 +95,9 @@ def watch_frames(
     own: tuple[Entry, ...],
     asked: GenerateStartInfo,
     value: Any,
+    *,
     start: float | None = None,
+    record: Callable[[Frame], None] | None = None,
 ) -> WatchedFrames:
     """Return a stream of frames as a generation, for whoever knows more of it than its counts.
 
@@ -105,6 +107,7 @@ def watch_frames(
         asked: what hooks are told at the start; an empty `request_id` stands for the run's id.
         value: the run's input.
         start: when it started, a reading of `time.perf_counter()`.
+        record: given each frame as it passes, watched or not, before hooks are; it must not raise.
 
     Raises:
         ValueError: `start` is later than now.
@@ -113,14 +116,14 @@ def watch_frames(
         raise ValueError(
             f"start={start!r} is later than now; it has to be a reading of time.perf_counter(), in seconds"
         )
-    return WatchedFrames(source, own, asked, value, start)
+    return WatchedFrames(source, own, asked, value, start=start, record=record)
 
 
 @final
 class WatchedFrames(ObservedAsyncGenerator[Frame, None]):
     """A stream of frames that is watched if somebody listens at its first pull."""
 
-    __slots__ = ("_asked", "_own", "_start")
+    __slots__ = ("_asked", "_own", "_record", "_start")
 
     def __init__(
         self,
@@ -128,7 +131,9 @@ class WatchedFrames(ObservedAsyncGenerator[Frame, None]):
         own: tuple[Entry, ...],
         asked: GenerateStartInfo,
         value: Any,
+        *,
         start: float | None,
+        record: Callable[[Frame], None] | None,
     ) -> None:
         """Take a source that has not been pulled."""
         info = RunInfo(Component.CHAT_MODEL, asked.model, asked.provider)
@@ -136,10 +141,14 @@ class WatchedFrames(ObservedAsyncGenerator[Frame, None]):
         super().__init__(info, value, iterator, _joined)
         self._asked = asked
         self._own = own
+        self._record = record
         self._start = start
 
     def _found(self) -> Listeners | None:
-        return listeners_with(self._own)
+        found = listeners_with(self._own)
+        if found is None and self._record is not None:
+            self._source = _recorded(self._source, self._record)
+        return found
 
     def _begin(self, found: Listeners) -> StreamedRun:
         streamed = super()._begin(found)
@@ -158,7 +167,7 @@ class WatchedFrames(ObservedAsyncGenerator[Frame, None]):
         )
         if asked.request_id:
             run.attributes["request_id"] = asked.request_id
-        streamed.note = _Notes().take
+        streamed.note = _Notes(self._record).take
         return streamed
 
     def aclose(self) -> Any:
@@ -166,18 +175,32 @@ class WatchedFrames(ObservedAsyncGenerator[Frame, None]):
         return close_source(self._unpulled())
 
 
+async def _recorded(
+    source: AsyncIterator[Frame], record: Callable[[Frame], None]
+) -> AsyncGenerator[Frame, None]:
+    try:
+        async for frame in source:
+            record(frame)
+            yield frame
+    finally:
+        await close_source(source)
+
+
 @final
 class _Notes:
     """Records on a run what its frames say of the whole."""
 
-    __slots__ = ("_begun",)
+    __slots__ = ("_begun", "_record")
 
-    def __init__(self) -> None:
+    def __init__(self, record: Callable[[Frame], None] | None) -> None:
         self._begun = False
+        self._record = record
 
     def take(self, run: Run, frame: Any) -> None:
         # Called for each frame, whatever the source gives: it must not raise.
         kind = getattr(frame, "kind", None)
+        if self._record is not None and kind is not None:
+            self._record(frame)
         if kind == "usage" and isinstance(frame.content, Usage):
             run.usage = frame.content if run.usage is None else run.usage + frame.content
         elif kind == "response" and isinstance(frame.content, ResponseMeta):

@@ -15,13 +15,14 @@ from types import CoroutineType
 from typing import Any, NamedTuple, TypeVar, cast, final
 
 from sideband.graph._errors import BranchError, NothingLeftError, StepLimitError
-from sideband.graph._flow import copies, is_stream, merged, stream_of, together, value_of, values_of
+from sideband.graph._flow import copies, is_stream, merged, stream_of, value_of, values_of
 from sideband.graph._plan import Branch, Hook, Node, Plan
 from sideband.graph._schedule import END, START, AllOf, Ready, Schedule, Steps
 from sideband.graph._state import current_level
 from sideband.observe._bound import Bound
 from sideband.scope._scope import current, current_scope, get_current, get_current_scope
 from sideband.streams import Stream, from_iterable
+from sideband.streams._waits import together
 
 __all__ = ["BranchTaken", "Execution", "InputsMerged", "NodeSkipped"]
 

@@ -6,13 +6,13 @@ A stream is put together for a node that takes a value; a value is a stream of o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 from sideband.streams import SKIP, SourceEnded, Stream, from_iterable, merge_named
+from sideband.streams._waits import together
 
-__all__ = ["copies", "is_stream", "merged", "stream_of", "together", "value_of", "values_of"]
+__all__ = ["copies", "is_stream", "merged", "stream_of", "value_of", "values_of"]
 
 _UNBOUNDED = 2**62
 
@@ -37,24 +37,6 @@ async def values_of(given: Mapping[str, Any]) -> dict[str, Any]:
         for key, stream in streams.items():
             tasks[key] = group.create_task(stream.concat())
     return {key: tasks[key].result() if key in tasks else value for key, value in given.items()}
-
-
-@asynccontextmanager
-async def together() -> AsyncGenerator[asyncio.TaskGroup]:
-    """Give a task group that raises the one exception that was raised in it as it is, and several as a group."""
-    failure: BaseException
-    try:
-        async with asyncio.TaskGroup() as group:
-            yield group
-        return
-    except BaseExceptionGroup as raised:
-        # One stream's failure may be raised by each node that reads it.
-        distinct = {id(error): error for error in raised.exceptions}
-        failure = next(iter(distinct.values())) if len(distinct) == 1 else raised
-    try:
-        raise failure
-    finally:
-        del failure
 
 
 def stream_of(given: Any) -> Stream[Any]:

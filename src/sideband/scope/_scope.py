@@ -86,6 +86,11 @@ class Scope:
         added = [entry.under(self.path) for entry in entries(*handlers)]
         return Scope((*self.entries, *added), self.metadata, self.path)
 
+    def with_inner(self, own: tuple[Entry, ...]) -> Scope:
+        """Return this scope with more handlers, inside of its own."""
+        added = [entry.under(self.path) for entry in own]
+        return Scope((*added, *self.entries), self.metadata, self.path)
+
     def node(self, key: str) -> Scope:
         """Return the scope of a node under this one, the same each time."""
         found = self._nodes.get(key)
@@ -121,9 +126,7 @@ def listeners_with(own: tuple[Entry, ...]) -> Listeners | None:
     """
     if not own:
         return listeners()
-    scope = current_scope.get()
-    both = (*(entry.under(scope.path) for entry in own), *scope.entries)
-    return Scope(both, scope.metadata, scope.path).look()
+    return current_scope.get().with_inner(own).look()
 
 
 def scope_of(*handlers: HandlerLike) -> Scope:

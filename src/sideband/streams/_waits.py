@@ -6,11 +6,20 @@ import asyncio
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection
 from types import TracebackType
 from typing import Any, final
 
-__all__ = ["Guard", "abandon_on", "new_waiter", "raise_all", "settled", "wake_future", "wake_thread"]
+__all__ = [
+    "Guard",
+    "abandon_on",
+    "new_waiter",
+    "raise_all",
+    "settled",
+    "together",
+    "wake_future",
+    "wake_thread",
+]
 
 
 def wake_future(waiter: asyncio.Future[None]) -> None:
@@ -33,6 +42,24 @@ def raise_all(errors: list[BaseException]) -> None:
         raise errors[0]
     if errors:
         raise BaseExceptionGroup("several sources of a stream failed to close", errors)
+
+
+@contextlib.asynccontextmanager
+async def together() -> AsyncGenerator[asyncio.TaskGroup]:
+    """Give a task group that raises the one exception that was raised in it as it is, and several as a group."""
+    failure: BaseException
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group
+        return
+    except BaseExceptionGroup as raised:
+        # A stream's failure may be raised by each of its readers.
+        distinct = {id(error): error for error in raised.exceptions}
+        failure = next(iter(distinct.values())) if len(distinct) == 1 else raised
+    try:
+        raise failure
+    finally:
+        del failure
 
 
 def abandon_on(loop: asyncio.AbstractEventLoop | None, action: Callable[[], object]) -> None:
