@@ -2,38 +2,19 @@
 
 import asyncio
 import time
-from collections import defaultdict
-from typing import Any
 
-from sideband import Handler, Run, callbacks, metadata
+from sideband import callbacks, metadata
+from sideband.components import Usage
+from sideband.handlers import Totals
 from sideband.serving import Batch, serving
 
 
-@serving(batch_size=16, hooks=("tokens",))
+@serving(batch_size=16)
 def model(batch: Batch[str]) -> list[str]:
-    """Stand in for a model that takes a while."""
+    """Stand in for a model that takes a while, and says what each item consumed."""
     time.sleep(0.02)
-    batch.emit("tokens", [len(text.split()) for text in batch])
+    batch.usage = [Usage(input_tokens=len(text.split())) for text in batch]
     return [text.upper() for text in batch]
-
-
-class Bill(Handler):
-    """Adds up what the server did for whom."""
-
-    def __init__(self) -> None:
-        """Start with nothing owed."""
-        self.seconds: defaultdict[str, float] = defaultdict(float)
-        self.tokens: defaultdict[str, int] = defaultdict(int)
-
-    def on_event(self, run: Run, name: str, payload: Any) -> None:
-        """Count the tokens of the caller's own items."""
-        if name == "tokens":
-            self.tokens[run.metadata["user"]] += sum(payload)
-
-    def on_end(self, run: Run, output: Any) -> None:
-        """Count the caller's part of the time that its batches took."""
-        if run.component == "Serving":
-            self.seconds[run.metadata["user"]] += run.attributes["execute_share"]
 
 
 async def work(user: str, requests: int) -> None:
@@ -45,15 +26,18 @@ async def work(user: str, requests: int) -> None:
 
 async def main() -> None:
     """Serve three users at once, and present the bill."""
-    bill = Bill()
-    with callbacks(bill):
+    totals = Totals(by="user")
+    with callbacks(totals):
         async with model, asyncio.TaskGroup() as users:
             for user, requests in (("Ann", 2), ("Bob", 4), ("Cleo", 6)):
                 users.create_task(work(user, requests))
-    for user, seconds in bill.seconds.items():
-        print(f"{user}: {bill.tokens[user]} tokens, {seconds:.3f} s")
+    bill = totals.snapshot()
+    for name, total in bill.items():
+        print(f"{name}: {total.calls} calls, {total.input_tokens} tokens, {total.execute_seconds:.3f} s")
+    tokens = sum(total.input_tokens for total in bill.values())
+    seconds = sum(total.execute_seconds for total in bill.values())
+    print(f"all: {tokens} tokens, {seconds:.3f} s")
     stats = model.stats()
-    print(f"all: {sum(bill.tokens.values())} tokens, {sum(bill.seconds.values()):.3f} s")
     print(f"the server worked for {stats.mean_execute_time * stats.batches:.3f} s in {stats.batches} batches")
 
 

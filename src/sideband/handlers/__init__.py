@@ -6,6 +6,7 @@ from sideband.handlers._attach import Bundle, Entry, HandlerLike, at, compose, e
 from sideband.handlers._generator import handler
 from sideband.handlers._handler import Handler
 from sideband.handlers._plan import Listeners, Plan
+from sideband.handlers._totals import Total, Totals
 
 if TYPE_CHECKING:
     from sideband.handlers._background import background
@@ -17,6 +18,8 @@ __all__ = [
     "HandlerLike",
     "Listeners",
     "Plan",
+    "Total",
+    "Totals",
     "at",
     "background",
     "compose",

@@ -14,6 +14,7 @@ from typing import Any, final
 from sideband.runs import Run
 from sideband.serving._batch import BatchOutput, HookEvent
 from sideband.serving._parts import Executed, Items, is_error, raisable
+from sideband.serving._shares import summed
 
 __all__ = ["Call"]
 
@@ -169,7 +170,11 @@ class Call:
             batches=len(executions),
             partition=partitions[0] if len(partitions) == 1 else tuple(partitions),
             share=sum(shares),
+            items=sum(part.size for part, execution in self._executed if execution.attempt == 1),
         )
+        usage = summed(part.usage for part, _ in self._executed if part.usage is not None)
+        if usage is not None:
+            self.run.usage = usage
         links = dict.fromkeys(execution.link for execution in executions if execution.link is not None)
         self.run.links = (*self.run.links, *links)
         self._executed.clear()

@@ -26,6 +26,7 @@ from sideband.serving._batch import Batch, listed
 from sideband.serving._isolate import Attempt, halves
 from sideband.serving._parts import Items, Part, Single, is_error, raisable
 from sideband.serving._settings import Counters
+from sideband.serving._shares import divided, total
 
 __all__ = ["Execution", "Surroundings"]
 
@@ -142,15 +143,18 @@ class Execution:
             self._failed(error)
 
     def _run(self, function: Callable[[Batch[Any]], Any]) -> None:
-        began = time.perf_counter()
         observation = self._observation
+        if observation is None:
+            self._call(function)
+            return
+        with observation:
+            self._watched = observation.run
+            self._call(function)
+
+    def _call(self, function: Callable[[Batch[Any]], Any]) -> None:
+        began = time.perf_counter()
         try:
-            if observation is None:
-                self._keep(function(self.batch))
-                return
-            with observation:
-                self._watched = observation.run
-                self._keep(function(self.batch))
+            self._keep(function(self.batch))
         finally:
             self._over(began)
 
@@ -170,15 +174,18 @@ class Execution:
             self._failed(error)
 
     async def _run_async(self, function: Callable[[Batch[Any]], Awaitable[Any]]) -> None:
-        began = time.perf_counter()
         observation = self._observation
+        if observation is None:
+            await self._call_async(function)
+            return
+        async with observation:
+            self._watched = observation.run
+            await self._call_async(function)
+
+    async def _call_async(self, function: Callable[[Batch[Any]], Awaitable[Any]]) -> None:
+        began = time.perf_counter()
         try:
-            if observation is None:
-                self._keep(await function(self.batch))
-                return
-            async with observation:
-                self._watched = observation.run
-                self._keep(await function(self.batch))
+            self._keep(await function(self.batch))
         finally:
             self._over(began)
 
@@ -209,6 +216,11 @@ class Execution:
     def _over(self, began: float) -> None:
         self.execute_time = time.perf_counter() - began
         self.batch.end()
+        run = self._watched
+        if run is not None:
+            run.attributes["execute_time"] = self.execute_time
+            if self.batch.usage is not None:
+                run.usage = total(self.batch.usage)
 
     # -- telling the callers ---------------------------------------------------------------------
 
@@ -233,9 +245,9 @@ class Execution:
             return []
         if isinstance(error, WorkerCrashedError) and not error.executing:  # the items are not to blame
             return []
-        divided = halves(self._parts, now)
+        left = halves(self._parts, now)
         self._let_go()
-        return [Attempt(parts, self.attempt + 1, self.link) for parts in divided]
+        return [Attempt(parts, self.attempt + 1, self.link) for parts in left]
 
     def deliver(self) -> None:
         """Tell each part its results, or the error; then let go of them all."""
@@ -279,7 +291,13 @@ class Execution:
         self.error = self._watched = self._observation = None
 
     def count(self, counters: Counters) -> None:
-        """Add it to the serving's totals."""
+        """Add it to the serving's totals, and give each part what it consumed; before the parts are told."""
+        usage = self.batch.usage
+        if usage is not None:
+            parts = self._parts
+            for part, own in zip(parts, divided(usage, [(p.size, p.cost) for p in parts]), strict=True):
+                if isinstance(part, Items):
+                    part.usage = own
         counters.add(
             items=self.size,
             failed=self.error is not None,

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Hashable
 from typing import Any, Generic, Protocol, TypeGuard, TypeVar, final
 
+from sideband.components import Usage
 from sideband.runs import Run, RunLink
 
 __all__ = ["Executed", "Graded", "Items", "Part", "Receiver", "Single", "is_error", "raisable"]
@@ -99,7 +100,8 @@ class Items(Generic[T]):
     """Items of one request that wait to be executed, whatever else is in their batch."""
 
     __slots__ = (
-        "arrived", "cost", "costs", "deadline", "key", "priority", "receiver", "size", "start", "values", "waiting",
+        "arrived", "cost", "costs", "deadline", "key", "priority", "receiver", "size", "start", "usage",
+        "values", "waiting",
     )  # fmt: skip
 
     def __init__(self, receiver: Receiver, values: list[T], start: int, size: int, arrived: float) -> None:
@@ -115,6 +117,7 @@ class Items(Generic[T]):
         self.priority = 0
         self.costs: list[float] | None = None
         self.cost: float = 0
+        self.usage: Usage | None = None
 
     def costing(self, costs: list[float]) -> None:
         """Know what each of `values` costs."""
