@@ -282,7 +282,7 @@ async def test_a_server_that_is_too_slow_is_a_timeout(dialect: Dialect, *, silen
     async with WireServer(reply) as server:
         with pytest.raises(ProviderTimeoutError) as caught:
             await frames_from(dialect, server, timeout=0.25)
-        await asyncio.wait_for(server.left.wait(), 10)
+        await server.disconnected()
 
     assert isinstance(caught.value, TimeoutError)
     assert caught.value.__cause__ is not None
@@ -326,7 +326,7 @@ async def test_a_stream_closed_early_closes_the_connection(dialect: Dialect) -> 
                 if frame.kind == "text":
                     break
 
-        await asyncio.wait_for(server.left.wait(), 10)
+        await server.disconnected()
 
 
 async def test_a_stream_cancelled_closes_the_connection(dialect: Dialect) -> None:
@@ -345,7 +345,7 @@ async def test_a_stream_cancelled_closes_the_connection(dialect: Dialect) -> Non
         with pytest.raises(asyncio.CancelledError):
             await reading
 
-        await asyncio.wait_for(server.left.wait(), 10)
+        await server.disconnected()
 
 
 async def test_a_stream_that_is_never_pulled_asks_nothing(dialect: Dialect) -> None:

@@ -28,12 +28,6 @@ from sideband.providers import (
     ModelFileNotFoundError,
 )
 
-WEATHER = {
-    "name": "get_weather",
-    "description": "Tell the weather in a city.",
-    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
-}
-
 
 def post(model: LocalModel, path: str, request: Mapping[str, Any], **headers: str) -> Any:
     """Send a request to the model's server and return its answer."""
@@ -94,27 +88,6 @@ def test_equal_requests_get_equal_answers(local_model: LocalModel) -> None:
     ask(local_model, "What is the sea?")
 
     assert ask(local_model, "Name three colours.") == first
-
-
-def test_it_calls_a_tool_and_reads_its_result(local_model: LocalModel) -> None:
-    """The template shows the model how a call looks, and gives results back to it."""
-    tools = [{"type": "function", "function": WEATHER}]
-    choice = ask(local_model, "How is the weather in Rome today?", tools=tools, max_tokens=60)
-    (call,) = choice["message"]["tool_calls"]
-    result = {"role": "tool", "tool_call_id": call["id"], "content": "Rain all day, 12 degrees."}
-    history = [{"role": "user", "content": "How is the weather in Rome today?"}, choice["message"], result]
-
-    answer = post(
-        local_model,
-        "/v1/chat/completions",
-        {"messages": history, "tools": tools, "max_tokens": 40},
-        Authorization=f"Bearer {local_model.api_key}",
-    )
-
-    assert choice["finish_reason"] == "tool_calls"
-    assert call["function"]["name"] == "get_weather"
-    assert json.loads(call["function"]["arguments"]) == {"city": "Rome"}
-    assert "rain" in answer["choices"][0]["message"]["content"].lower()
 
 
 def test_it_answers_only_those_who_have_its_key(local_model: LocalModel) -> None:

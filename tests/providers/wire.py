@@ -45,14 +45,17 @@ class WireServer:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.requests: list[Received] = []
-        self.left = asyncio.Event()
-        """Set when a client has closed a connection whose reply was not through."""
+        self._left = asyncio.Event()
 
     @property
     def url(self) -> str:
         """Its address, without a path."""
         assert self._server is not None
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def disconnected(self, *, timeout: float = 10.0) -> None:
+        """Wait until a client has closed a connection whose reply was not through."""
+        await asyncio.wait_for(self._left.wait(), timeout)
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -85,10 +88,10 @@ class WireServer:
             await send(reply, writer)
             if reply.end == "hold" or reply.silent:
                 await reader.read()
-                self.left.set()
+                self._left.set()
         except ConnectionError:
-            self.left.set()
-        return reply.end == "whole" and not self.left.is_set()
+            self._left.set()
+        return reply.end == "whole" and not self._left.is_set()
 
 
 async def send(reply: Reply, writer: asyncio.StreamWriter) -> None:

@@ -17,8 +17,7 @@ from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletionChunk
 from openai.types.responses import Response, ResponseStreamEvent, ResponseUsage
 
-from sideband.components import ToolCall, Usage
-from sideband.components._join import CallJoiner
+from sideband.components import Message, MessageJoiner, ToolCall, Usage
 from sideband.generation import (
     MESSAGE_METADATA,
     AuthenticationError,
@@ -149,7 +148,7 @@ class _ChatAnswer:
     """What is known of one answer of chat completions."""
 
     def __init__(self) -> None:
-        self._calls = CallJoiner()
+        self._calls = MessageJoiner()
         self._finish: str | None = None
         self._usage: CompletionUsage | None = None
         self._model: str | None = None
@@ -177,7 +176,8 @@ class _ChatAnswer:
             for part in choice.delta.tool_calls or ():
                 function = part.function
                 name, arguments = (function.name, function.arguments) if function else (None, None)
-                self._calls.add(ToolCall(part.id or "", name or "", arguments or "", part.index))
+                fragment = ToolCall(part.id or "", name or "", arguments or "", part.index)
+                self._calls.add(Message("assistant", tool_calls=(fragment,)))
         return frames
 
     def end(self) -> list[Frame]:
@@ -185,7 +185,7 @@ class _ChatAnswer:
         frames = [] if self._usage is None else [Frame.usage(_chat_usage(self._usage))]
         if self._finish is None:
             return frames
-        calls = self._calls.value
+        calls = self._calls.value.tool_calls
         response = response_frame(
             _FINISH_REASONS,
             self._finish,
