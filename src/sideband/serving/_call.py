@@ -14,7 +14,7 @@ from typing import Any, final
 from sideband.runs import Run
 from sideband.serving._batch import BatchOutput, HookEvent
 from sideband.serving._parts import Executed, Items, is_error, raisable
-from sideband.serving._shares import summed
+from sideband.serving._tally import Tally
 
 __all__ = ["Call"]
 
@@ -27,17 +27,17 @@ class Call:
     """
 
     __slots__ = (
-        "_complete", "_done", "_early", "_executed", "_next", "_traceback", "error", "events", "finished",
-        "listening", "notify", "results", "return_exceptions", "run", "streaming",
+        "_complete", "_done", "_early", "_next", "_open", "_tally", "_traceback", "error", "events", "finished",
+        "listening", "notify", "results", "return_exceptions", "run", "settled", "size", "streaming",
     )  # fmt: skip
 
     def __init__(
-        self, size: int, *, run: Run | None, listening: bool, streaming: bool, return_exceptions: bool
+        self, size: int | None, *, run: Run | None, listening: bool, streaming: bool, return_exceptions: bool
     ) -> None:
         """Expect `size` results.
 
         Args:
-            size: how many items the request has.
+            size: how many items the request has; None if they are told by `expect`.
             run: its run of kind Serving, if it is watched.
             listening: whether hook events are of use to anybody.
             streaming: whether `events` are collected, in the order of the items.
@@ -47,11 +47,16 @@ class Call:
         self.listening = listening
         self.streaming = streaming
         self.return_exceptions = return_exceptions
-        self.results: list[Any] = [None] * size
+        self.size = size or 0
+        """Items so far."""
+        self.settled = 0
+        """Items at the front whose results nobody has to keep, or to wait for, any more."""
+        self.results: list[Any] = [] if streaming else [None] * self.size
         self.events: deque[HookEvent | BatchOutput[Any]] = deque()
         self.error: BaseException | None = None
         self._traceback: TracebackType | None = None
-        self.finished = not size
+        self.finished = size == 0
+        self._open = size is None
         self.notify: Callable[[], None] = _nobody
         self._done = 0
         self._next = 0
@@ -59,12 +64,33 @@ class Call:
         # that are complete end.
         self._early: dict[int, list[HookEvent | BatchOutput[Any]]] = {}
         self._complete: dict[int, int] = {}
-        self._executed: list[tuple[Items[Any], Executed]] = []
+        self._tally: Tally | None = None
+
+    def expect(self, count: int) -> None:
+        """Expect more results; for a request whose size was not known."""
+        self.size += count
+        if not self.streaming:
+            self.results += [None] * count
+
+    def complete(self) -> None:
+        """Expect no more."""
+        self._open = False
+        if self._done == self.size and not self.finished:
+            self._finish()
+
+    def next_event(self) -> HookEvent | BatchOutput[Any]:
+        """Take the event that is next; there has to be one."""
+        event = self.events.popleft()
+        if isinstance(event, BatchOutput):
+            self.settled += len(event.output)
+        return event
 
     def executing(self, part: Items[Any], execution: Executed) -> None:
         """Tell the run's handlers that a part of it is being executed."""
-        if self.run is not None:
-            self._executed.append((part, execution))
+        if self.run is not None and not self.finished:
+            if self._tally is None:
+                self._tally = Tally()
+            self._tally.begins(part, execution)
             self.run.emit(
                 "executing",
                 {
@@ -94,13 +120,21 @@ class Call:
             self.failed(failure)
             return
         start, stop = part.start, part.start + part.size
-        self.results[start:stop] = own
         self._done += part.size
+        if self._tally is not None:
+            self._tally.ends(part)
         if self.streaming:
             self._hold(start, BatchOutput(output=own, offset=start))
             self._complete[start] = stop
             self._release()
-        if self._done == len(self.results):
+        else:
+            self.results[start:stop] = own
+            if self._open:
+                self._complete[start] = stop
+                self._release()
+                self.settled = self._next
+                self.notify()
+        if self._done == self.size and not self._open:
             self._finish()
 
     def failure(self, own: list[Any]) -> BaseException | None:
@@ -157,33 +191,10 @@ class Call:
 
     def _record(self) -> None:
         """Write on the run where its time went, and which batches served it."""
-        if self.run is None or not self._executed:
-            return
-        executions = [execution for _, execution in self._executed]
-        shares = [_share(part, execution) for part, execution in self._executed]
-        partitions = sorted({execution.partition for execution in executions})
-        self.run.attributes.update(
-            queue_time=max(execution.started - part.arrived for part, execution in self._executed),
-            execute_time=sum(execution.execute_time for execution in executions),
-            execute_share=sum(share * e.execute_time for share, e in zip(shares, executions, strict=True)),
-            batch_size=max(execution.size for execution in executions),
-            batches=len(executions),
-            partition=partitions[0] if len(partitions) == 1 else tuple(partitions),
-            share=sum(shares),
-            items=sum(part.size for part, execution in self._executed if execution.attempt == 1),
-        )
-        usage = summed(part.usage for part, _ in self._executed if part.usage is not None)
-        if usage is not None:
-            self.run.usage = usage
-        links = dict.fromkeys(execution.link for execution in executions if execution.link is not None)
-        self.run.links = (*self.run.links, *links)
-        self._executed.clear()
+        tally, self._tally = self._tally, None
+        if self.run is not None and tally is not None:
+            tally.record(self.run)
 
 
 def _nobody() -> None:
     """Stand in until a driver waits."""
-
-
-def _share(part: Items[Any], execution: Executed) -> float:
-    """Return which part of a batch some items are: by their cost, else by their number."""
-    return part.cost / execution.cost if execution.cost else part.size / execution.size

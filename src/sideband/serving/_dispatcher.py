@@ -10,12 +10,14 @@ from sideband.handlers import HandlerLike, Listeners
 from sideband.observe._lifecycle import plan_of
 from sideband.observe._observation import Observation
 from sideband.observe._streamed import ObservedAsyncGenerator, watch_generator
+from sideband.observe._tap import Tap, listen
 from sideband.runs import Component, Run, RunInfo
 from sideband.scope._scope import current, listeners, scope_of
 from sideband.serving._batch import BatchOutput, HookEvent, listed
 from sideband.serving._call import Call
 from sideband.serving._engine import Engine
 from sideband.serving._execution import Surroundings
+from sideband.serving._feeding import Feeding, Values, given, watched
 from sideband.serving._grading import Grading, check_priority
 from sideband.serving._host import Host
 from sideband.serving._inline import Inline, InlineRequest
@@ -94,96 +96,126 @@ class Dispatcher:
 
     # -- results ---------------------------------------------------------------------------------
 
-    async def respond(self, values: Iterable[Any], options: Options) -> Any:
+    async def respond(self, values: Values, options: Options) -> Any:
         """Return the results, or the one result of a single value, to a task."""
-        items = _items(values)
         found = listeners()
         if found is None:
-            return await self._results(None, items, options, synchronous=False)
-        observation = self._observation(found, items, options)
+            return await self._results(None, given(values, inline=options.inline), options, synchronous=False)
+        items, tapped = watched(values, inline=options.inline)
+        observation = self._observation(found, values if tapped else items, options)
+        listen(observation.run, tapped, asynchronous=True)
         async with observation:
             results = await self._results(observation.run, items, options, synchronous=False)
             observation.run.output = results
         return results
 
-    def respond_sync(self, values: Iterable[Any], options: Options) -> Any:
+    def respond_sync(self, values: Values, options: Options) -> Any:
         """Return the results, or the one result of a single value, to a thread."""
-        items = _items(values)
         found = listeners()
         if found is None:
+            items = given(values, synchronous=True, inline=options.inline)
             return drive(self._results(None, items, options, synchronous=True))
-        observation = self._observation(found, items, options)
+        items, tapped = watched(values, synchronous=True, inline=options.inline)
+        observation = self._observation(found, values if tapped else items, options)
+        listen(observation.run, tapped, asynchronous=False)
         with observation:
             results = drive(self._results(observation.run, items, options, synchronous=True))
             observation.run.output = results
         return results
 
-    def _observation(self, found: Listeners, items: list[Any], options: Options) -> Observation:
-        return Observation.of(self._info, found, items[0] if options.single else items)
+    def _observation(self, found: Listeners, items: Any, options: Options) -> Observation:
+        return Observation.of(self._info, found, _one(items) if options.single else items)
 
-    async def _results(
-        self, run: Run | None, items: list[Any], options: Options, *, synchronous: bool
-    ) -> Any:
-        mapped = self._map_inputs(items)
+    async def _results(self, run: Run | None, items: Values, options: Options, *, synchronous: bool) -> Any:
+        mapped = self._to_do(items, options, streaming=False)
         call = self._call(run, mapped, options, streaming=False)
         del run  # the traceback of an error refers to this frame, and the run to the error
-        if not mapped:
-            results: list[Any] = []
+        if isinstance(mapped, Feeding):
+            try:
+                results = await self._request(call, mapped, options, synchronous=synchronous).results()
+            finally:
+                await mapped.aclose()
+        elif not mapped:
+            results = []
         elif options.inline:
             request = InlineRequest(self._inline, call, self.surroundings(), synchronous=synchronous)
             results = await request.results(mapped)
         else:
             results = await self._request(call, mapped, options, synchronous=synchronous).results()
-        results = self._map_results(results, len(items))
+        read = len(items) if isinstance(items, list) else mapped.read if isinstance(mapped, Feeding) else 0
+        results = self._map_results(results, read)
         return results[0] if options.single else results
 
     # -- streams ---------------------------------------------------------------------------------
 
-    def stream(self, values: Iterable[Any], options: Options) -> AsyncGenerator[Any, None]:
+    def stream(self, values: Values, options: Options) -> AsyncGenerator[Any, None]:
         """Return the events for a task."""
-        items = _items(values)
+        items, tapped = watched(values)
         source = self._events(items, options, synchronous=False)
-        return ObservedAsyncGenerator(self._info, items[0] if options.single else items, source, join=_flat)
+        value = values if tapped else items
+        return ObservedAsyncGenerator(
+            self._info, _one(value) if options.single else value, source, join=_flat, tapped=tapped
+        )
 
-    def stream_sync(self, values: Iterable[Any], options: Options) -> Generator[Any, None, None]:
+    def stream_sync(self, values: Values, options: Options) -> Generator[Any, None, None]:
         """Return the events for a thread."""
-        items = _items(values)
-        return self._watched(items, options)
+        items, tapped = watched(values, synchronous=True)
+        return self._watched(values if tapped else items, items, tapped, options)
 
-    def _watched(self, items: list[Any], options: Options) -> Generator[Any, None, None]:
+    def _watched(
+        self, value: Any, items: Values, tapped: Tap | None, options: Options
+    ) -> Generator[Any, None, None]:
         source = _driven(self._events(items, options, synchronous=True))
         found = listeners()
         if found is None:
             yield from source
         else:
-            value = items[0] if options.single else items
-            yield from watch_generator(self._info, value, found, source, join=_flat)
+            value = _one(value) if options.single else value
+            yield from watch_generator(self._info, value, found, source, join=_flat, tapped=tapped)
 
     async def _events(
-        self, items: list[Any], options: Options, *, synchronous: bool
+        self, items: Values, options: Options, *, synchronous: bool
     ) -> AsyncGenerator[Any, None]:
-        mapped = self._map_inputs(items)
-        if len(mapped) != len(items):  # the parts of a stream have to be those of the caller's values
-            listed(mapped, self._settings.name, "what map_inputs gives to a stream", len(items))
+        mapped = self._to_do(items, options, streaming=True)
         if not mapped:
             return
         run = current.get()
         own = run if run is not None and run._info is self._info else None
         call = self._call(own, mapped, options, streaming=True)
         del run, own
-        events = self._request(call, mapped, options, synchronous=synchronous).events()
         try:
-            async for event in events:
-                yield self._map_event(event)
+            events = self._request(call, mapped, options, synchronous=synchronous).events()
+            try:
+                async for event in events:
+                    yield self._map_event(event)
+            finally:
+                await events.aclose()
         finally:
-            await events.aclose()
+            if isinstance(mapped, Feeding):
+                await mapped.aclose()
 
     # -- what both share -------------------------------------------------------------------------
 
-    def _call(self, run: Run | None, mapped: list[Any], options: Options, *, streaming: bool) -> Call:
+    def _to_do(self, items: Values, options: Options, *, streaming: bool) -> list[Any] | Feeding:
+        """Return the items to execute, or how to read them if they are too many to wait all at once."""
+        settings = self._settings
+        mapping = self._map_one_to_one if streaming else self._map_inputs
+        step = 1
+        if isinstance(items, list):
+            items = mapping(items)
+            if options.inline or settings.on_full == "refuse" or len(items) <= settings.max_queue:
+                return items
+            mapping, step = _same, settings.batch_size
+        # Enough for each partition to find a batch while the one before is executed.
+        window = min(settings.max_queue, 2 * settings.batch_size * settings.partitions)
+        return Feeding(items, mapping, window=window, step=step)
+
+    def _call(
+        self, run: Run | None, mapped: list[Any] | Feeding, options: Options, *, streaming: bool
+    ) -> Call:
         heard = streaming or (run is not None and bool(plan_of(run).events))
         return Call(
-            len(mapped),
+            None if isinstance(mapped, Feeding) else len(mapped),
             run=run,
             listening=heard,
             streaming=streaming,
@@ -191,12 +223,21 @@ class Dispatcher:
         )
 
     def _request(
-        self, call: Call, mapped: list[Any], options: Options, *, synchronous: bool
+        self, call: Call, mapped: list[Any] | Feeding, options: Options, *, synchronous: bool
     ) -> TaskRequest | ThreadRequest:
-        engine, settings = self._started(), self._settings
         kind = ThreadRequest if synchronous else TaskRequest
-        request = kind(engine, call, name=settings.name, timeout=options.timeout)
-        request.submit(mapped, self.grading, options.priority)
+        request = kind(
+            self._started(),
+            call,
+            self.grading,
+            name=self._settings.name,
+            timeout=options.timeout,
+            priority=options.priority,
+        )
+        if isinstance(mapped, Feeding):
+            request.feed(mapped)
+        else:
+            request.submit(mapped)
         return request
 
     def _map_inputs(self, items: list[Any]) -> list[Any]:
@@ -205,6 +246,12 @@ class Dispatcher:
             return items
         mapped = mapping(items)
         return listed(mapped, self._settings.name, "what map_inputs gives", None)
+
+    def _map_one_to_one(self, items: list[Any]) -> list[Any]:
+        mapped = self._map_inputs(items)
+        if len(mapped) != len(items):  # the parts of a stream have to be those of the caller's values
+            listed(mapped, self._settings.name, "what map_inputs gives to a stream", len(items))
+        return mapped
 
     def _map_results(self, results: list[Any], expected: int) -> list[Any]:
         mapping = self._settings.map_results
@@ -222,12 +269,12 @@ class Dispatcher:
         return BatchOutput(output=self._map_results(event.output, len(event.output)), offset=event.offset)
 
 
-def _items(values: Iterable[Any]) -> list[Any]:
-    if isinstance(values, str | bytes | bytearray):
-        kind = type(values).__name__
-        msg = f"values must be an iterable of items, got the single {kind} {values[:40]!r}; use dispatch"
-        raise TypeError(msg)
-    return list(values)
+def _same(items: list[Any]) -> list[Any]:
+    return items
+
+
+def _one(values: Any) -> Any:
+    return values[0]
 
 
 def _flat(events: list[HookEvent | BatchOutput[Any]]) -> list[Any]:

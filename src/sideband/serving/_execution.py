@@ -314,5 +314,5 @@ def _put_together(parts: list[Part]) -> tuple[list[Any], list[Items[Any]]]:
             values.append(part.value)
         else:
             requests.append(part)
-            values += part.values[part.start : part.start + part.size]
+            values += part.items()
     return values, requests

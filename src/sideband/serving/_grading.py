@@ -79,32 +79,29 @@ class Grading:
                 cost = self._checked_cost(cost)
         return key, cost, priority
 
-    def parts(self, receiver: Receiver, values: list[Any], now: float, first: int = 0) -> list[Items[Any]]:
-        """Return the parts of a request: rows of neighbouring items with equal keys, from a place on.
+    def parts(self, receiver: Receiver, values: list[Any], now: float, base: int = 0) -> list[Items[Any]]:
+        """Return the parts of a request, from its item `base` on: rows of neighbouring items with equal keys.
 
         Raises:
             Exception: as `grade`.
         """
         if self._key is None and self._cost is None:
-            return [Items(receiver, values, first, len(values) - first, now)]
-        count = len(values) - first
-        asked = values if not first else values[first:]
-        costs = None
-        if self._cost is not None:
-            costs = [0.0] * first + [self._checked_cost(self._cost(item)) for item in asked]
+            return [Items(receiver, values, base, len(values), now, base)]
+        costs = None if self._cost is None else [self._checked_cost(self._cost(item)) for item in values]
         if self._key is None:
-            rows: list[tuple[Hashable, int]] = [(None, count)]
+            rows: list[tuple[Hashable, int]] = [(None, len(values))]
         else:
-            keys = [self._checked_key(self._key(item)) for item in asked]
+            keys = [self._checked_key(self._key(item)) for item in values]
             rows = [(key, len(list(row))) for key, row in groupby(keys)]
         parts: list[Items[Any]] = []
+        start = base
         for key, size in rows:
-            part = Items(receiver, values, first, size, now)
+            part = Items(receiver, values, start, size, now, base)
             part.key = key
             if costs is not None:
                 part.costing(costs)
             parts.append(part)
-            first += size
+            start += size
         return parts
 
     def _checked_key(self, key: Any) -> Hashable:

@@ -100,14 +100,17 @@ class Items(Generic[T]):
     """Items of one request that wait to be executed, whatever else is in their batch."""
 
     __slots__ = (
-        "arrived", "cost", "costs", "deadline", "key", "priority", "receiver", "size", "start", "usage",
+        "arrived", "base", "cost", "costs", "deadline", "key", "priority", "receiver", "size", "start", "usage",
         "values", "waiting",
     )  # fmt: skip
 
-    def __init__(self, receiver: Receiver, values: list[T], start: int, size: int, arrived: float) -> None:
-        """Let `size` items of `values`, from `start`, wait since `arrived`."""
+    def __init__(  # noqa: PLR0917 - as many as they are, since many are made
+        self, receiver: Receiver, values: list[T], start: int, size: int, arrived: float, base: int = 0
+    ) -> None:
+        """Let `size` items of a request, from `start`, wait since `arrived`; `values` are those from `base` on."""
         self.receiver = receiver
         self.values = values
+        self.base = base
         self.start = start
         self.size = size
         self.arrived = arrived
@@ -119,17 +122,23 @@ class Items(Generic[T]):
         self.cost: float = 0
         self.usage: Usage | None = None
 
+    def items(self) -> list[T]:
+        """Return the items."""
+        start = self.start - self.base
+        return self.values[start : start + self.size]
+
     def costing(self, costs: list[float]) -> None:
         """Know what each of `values` costs."""
         self.costs = costs
-        self.cost = sum(costs[self.start : self.start + self.size])
+        start = self.start - self.base
+        self.cost = sum(costs[start : start + self.size])
 
     def fitting(self, room: int, used: float, limit: float) -> int:
         """Count how many of the first items fit into a batch that costs `used` already."""
         count = min(room, self.size)
         if self.costs is not None:
             for place in range(count):
-                used += self.costs[self.start + place]
+                used += self.costs[self.start - self.base + place]
                 if used > limit:
                     return place
         return count
@@ -144,7 +153,7 @@ class Items(Generic[T]):
 
     def piece(self, start: int, count: int, arrived: float) -> Items[T]:
         """Return some of the items as a part of their own; this one stays as it is."""
-        piece = Items(self.receiver, self.values, self.start + start, count, arrived)
+        piece = Items(self.receiver, self.values, self.start + start, count, arrived, self.base)
         piece.deadline, piece.key, piece.priority = self.deadline, self.key, self.priority
         if self.costs is not None:
             piece.costing(self.costs)

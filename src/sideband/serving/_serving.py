@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import threading
 from asyncio import get_running_loop
-from collections.abc import AsyncGenerator, Callable, Hashable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Hashable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast, final
 
@@ -311,7 +311,7 @@ class Serving(SyncCalls[T, R]):
 
     async def dispatch_many(
         self,
-        values: Iterable[T],
+        values: Iterable[T] | AsyncIterable[T],
         *,
         timeout: float | None = None,
         priority: int = 0,
@@ -320,7 +320,8 @@ class Serving(SyncCalls[T, R]):
         """Execute items, and return their results in the order of the items.
 
         Args:
-            values: the items; read to the end before anything is executed. None give an empty list.
+            values: the items; none give an empty list. A collection is read at once; an iterator or an
+                asynchronous iterable as there is room for its items, and it is closed at the end.
             timeout: seconds to wait for all results.
             priority: as in `dispatch`.
             return_exceptions: give an item's exception as its result instead of raising it.
@@ -340,7 +341,7 @@ class Serving(SyncCalls[T, R]):
 
     def stream_many(
         self,
-        values: Iterable[T],
+        values: Iterable[T] | AsyncIterable[T],
         *,
         timeout: float | None = None,
         priority: int = 0,
@@ -354,7 +355,7 @@ class Serving(SyncCalls[T, R]):
         Closing: likewise; use `contextlib.aclosing` where you may stop early.
 
         Args:
-            values: the items; submitted at the first pull.
+            values: the items, as for `dispatch_many`; read from the first pull on.
             timeout: seconds to wait for the next event, each time.
             priority: as in `dispatch`.
             return_exceptions: give an item's exception as its result instead of raising it.
