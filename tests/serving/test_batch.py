@@ -29,7 +29,7 @@ class Array:
 
 
 def test_a_batch_is_a_sequence_of_its_items() -> None:
-    """It has a length, is iterated over and indexed, and shows nothing of its items."""
+    """It has a length, is iterated over and indexed, and shows nothing of its items. Statement 13."""
     batch = Batch(["secret", "b"], serving="s", partition=1)
 
     assert (len(batch), batch.size, list(batch), batch[0], batch[1:]) == (
@@ -67,7 +67,7 @@ async def test_results_may_be_any_sequence(results: Any) -> None:
     ],
 )
 async def test_results_that_are_no_sequence_of_entries_are_refused(results: Any, name: str) -> None:
-    """The error names the type, and the serving goes on."""
+    """The error names the type, and the serving goes on. Statement 70."""
     answers = [results, [1, 2, 3]]
     served: Serving[int, int] = Serving(lambda _: answers.pop(0), batch_size=3, name="model")
     async with served as serving:
@@ -80,7 +80,7 @@ async def test_results_that_are_no_sequence_of_entries_are_refused(results: Any,
 
 @pytest.mark.parametrize("results", [[], [1], [1, 2, 3, 4]])
 async def test_results_of_another_length_fail_the_batch(results: list[int]) -> None:
-    """The error names both lengths, and nobody gets another one's result."""
+    """The error names both lengths, and nobody gets another one's result. Statements 26 and 69, decision 2."""
     served: Serving[int, int] = Serving(lambda _: results, batch_size=3)
     async with served as serving:
         with pytest.raises(LengthMismatchError, match=f"expected 3, got {len(results)}") as caught:
@@ -105,7 +105,10 @@ async def test_a_coroutine_from_a_plain_function_is_refused() -> None:
 
 
 async def test_each_caller_gets_its_slice_of_a_payload() -> None:
-    """Two callers' items in one batch: each stream has the entries of its own items, before its results."""
+    """Two callers' items in one batch: each stream has the entries of its own items, before its results.
+
+    Statements 9 and 76.
+    """
 
     def model(batch: Batch[str]) -> list[str]:
         batch.emit("tokens", tuple(len(text) for text in batch))
@@ -153,7 +156,7 @@ async def test_each_caller_gets_its_slice_of_a_payload() -> None:
 async def test_a_wrong_event_fails_the_batch(
     emit: Callable[[Batch[int]], None], error: type[Exception], message: str, listening: bool
 ) -> None:
-    """Whether anybody listens or not, so that the mistake shows at once."""
+    """Whether anybody listens or not, so that the mistake shows at once. Statements 75 and 76, decision 2."""
 
     def model(batch: Batch[int]) -> list[int]:
         emit(batch)
@@ -168,7 +171,10 @@ async def test_a_wrong_event_fails_the_batch(
 
 
 async def test_a_late_event_is_refused() -> None:
-    """An event after the function has returned goes to nobody, and the next batch's callers see nothing of it."""
+    """An event after the function has returned goes to nobody, and the next batch's callers see nothing of it.
+
+    Statement 77, decision 7.
+    """
     batches: list[Batch[int]] = []
 
     def model(batch: Batch[int]) -> list[int]:

@@ -16,7 +16,10 @@ from .helpers import Gate, Log, gathered, identity, join_threads, rest, turns, u
 
 
 def test_a_full_batch_runs_at_once() -> None:
-    """Three items at size three do not wait for the timeout; the fourth waits for the whole of it."""
+    """Three items at size three do not wait for the timeout; the fourth waits for the whole of it.
+
+    Statements 39 and 42.
+    """
 
     async def program(loop: VirtualLoop) -> None:
         log = Log()
@@ -30,7 +33,7 @@ def test_a_full_batch_runs_at_once() -> None:
 
 
 def test_the_timeout_counts_from_the_first_item_of_the_batch() -> None:
-    """Later arrivals do not extend the wait of the first."""
+    """Later arrivals do not extend the wait of the first. Statement 40."""
 
     async def program(loop: VirtualLoop) -> None:
         log = Log()
@@ -66,7 +69,7 @@ def test_what_is_left_after_a_cancellation_waits_its_own_time() -> None:
 
 
 def test_without_a_timeout_callers_of_one_turn_share_a_batch() -> None:
-    """At `batch_timeout=0` whoever is ready gets into the batch, and no time passes."""
+    """At `batch_timeout=0` whoever is ready gets into the batch, and no time passes. Statement 41, decision 8."""
 
     async def program(loop: VirtualLoop) -> None:
         log = Log()
@@ -96,7 +99,7 @@ async def test_a_batch_grows_while_all_partitions_are_busy() -> None:
 
 
 def test_a_timer_that_passed_while_all_were_busy_lets_the_batch_grow_on() -> None:
-    """A batch that is overdue when a partition gets free runs at once, with all that came meanwhile."""
+    """A batch that is overdue when a partition gets free runs at once, with all that came meanwhile. Statement 43."""
 
     async def program(loop: VirtualLoop) -> None:
         gate = Gate()
@@ -117,7 +120,7 @@ def test_a_timer_that_passed_while_all_were_busy_lets_the_batch_grow_on() -> Non
 
 
 async def test_as_many_batches_run_at_a_time_as_there_are_partitions() -> None:
-    """Each partition executes one batch; a free one takes the oldest items."""
+    """Each partition executes one batch; a free one takes the oldest items. Statements 44 and 50."""
     gate = Gate()
     async with Serving(gate, batch_size=1, partitions=3) as serving:
         calls = gathered(serving, range(5))
@@ -171,7 +174,7 @@ def test_a_busy_server_does_not_poll() -> None:
 
 
 async def test_a_full_queue_refuses_all_of_a_call_or_nothing() -> None:
-    """The error tells the numbers; what waited before is executed, nothing of the refused call."""
+    """The error tells the numbers; what waited before is executed, nothing of the refused call. Decision 9."""
     gate = Gate()
     async with Serving(gate, batch_size=1, max_queue=3) as serving:
         calls = gathered(serving, range(3))
@@ -193,7 +196,7 @@ async def test_a_full_queue_refuses_all_of_a_call_or_nothing() -> None:
 
 
 async def test_closing_executes_what_waits() -> None:
-    """`aclose` drains: every accepted item is answered, and new ones are refused meanwhile."""
+    """`aclose` drains: every accepted item is answered, and new ones are refused meanwhile. Decision 10."""
     gate = Gate()
     serving = Serving(gate, batch_size=2, batch_timeout=60.0)
     await serving.start()
@@ -213,7 +216,10 @@ async def test_closing_executes_what_waits() -> None:
 
 
 async def test_closing_without_draining_fails_what_waits_and_awaits_what_runs() -> None:
-    """The batch that is being executed gives its results; the callers of what waits learn why they get none."""
+    """The batch that is being executed gives its results; the callers of what waits learn why they get none.
+
+    Statement 81.
+    """
     gate = Gate()
     serving = Serving(gate, batch_size=2)
     await serving.start()

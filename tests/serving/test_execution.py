@@ -16,7 +16,10 @@ from .helpers import Gate, double, gathered, identity, progress, turns, until, w
 
 
 async def test_every_call_is_a_serving_run_and_every_execution_a_batch_run() -> None:
-    """Calls are runs under their callers; a batch has no parent and is seen by the serving's own handlers alone."""
+    """Calls are runs under their callers; a batch has no parent and is seen by the serving's own handlers alone.
+
+    Statement 90.
+    """
     batches = Recorder()
     async with Serving(double, name="doubler", batch_size=8, callbacks=[batches]) as serving:
 
@@ -258,7 +261,7 @@ async def test_the_context_of_start_is_the_batchs_not_that_of_a_caller(kind: str
 
 
 async def test_a_failing_batch_fails_its_callers_and_not_the_server() -> None:
-    """All callers of the batch get the very exception; the next batch is executed."""
+    """All callers of the batch get the very exception; the next batch is executed. Statements 14, 65, 66 and 68."""
     error = ValueError("bad batch")
 
     def model(batch: Batch[int]) -> list[int]:
@@ -294,7 +297,7 @@ async def test_an_exception_as_a_result_fails_its_item_alone() -> None:
 
 
 async def test_with_return_exceptions_a_failing_batch_leaves_the_other_results() -> None:
-    """Its error stands for each of its items; items of other batches of the list keep their results."""
+    """Its error stands for each of its items; items of other batches of the list keep their results. Statement 53."""
     error = ValueError("bad batch")
 
     def model(batch: Batch[int]) -> list[int]:

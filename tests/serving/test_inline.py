@@ -22,7 +22,10 @@ async def asynchronous(batch: Batch[int]) -> list[int]:
 @pytest.mark.parametrize("function", [double, asynchronous])
 @pytest.mark.parametrize("executor", ["thread", "inline"])
 async def test_inline_needs_no_start(function: Any, executor: Any) -> None:
-    """One item, many in order, and the same in a thread; in batches of `batch_size`, flat."""
+    """One item, many in order, and the same in a thread; in batches of `batch_size`, flat.
+
+    Statements 18, 20 and 21, decision 1.
+    """
     serving: Serving[int, int] = Serving(function, batch_size=2, executor=executor)
 
     assert await serving.inline(1) == 2
@@ -33,7 +36,10 @@ async def test_inline_needs_no_start(function: Any, executor: Any) -> None:
 
 
 async def test_an_inline_call_has_its_runs_and_events() -> None:
-    """A Serving run of its own, told of its events where the caller is, and a Batch run that nobody's scope sees."""
+    """A Serving run of its own, told of its events where the caller is, and a Batch run that nobody's scope sees.
+
+    Statements 28 and 29.
+    """
     serving = Serving(progress, hooks=("progress",), batch_size=2)
     with watched() as recorder:
         await serving.inline_many([1, 2, 3])
@@ -47,7 +53,7 @@ async def test_an_inline_call_has_its_runs_and_events() -> None:
 
 
 async def test_a_failing_batch_ends_an_inline_call() -> None:
-    """The exception is the caller's, and the batches behind are not executed."""
+    """The exception is the caller's, and the batches behind are not executed. Statement 27."""
     batches: list[list[int]] = []
 
     def failing(batch: Batch[int]) -> list[int]:
@@ -60,7 +66,7 @@ async def test_a_failing_batch_ends_an_inline_call() -> None:
 
 
 async def test_an_inline_model_is_set_up_once_where_it_is_used() -> None:
-    """A coroutine's setup is awaited on the caller's loop; concurrent callers wait for it."""
+    """A coroutine's setup is awaited on the caller's loop; concurrent callers wait for it. Statement 15."""
     loops: list[Any] = []
 
     class Model:

@@ -19,7 +19,7 @@ from .helpers import Gate, Poisoned, PoisonError, gathered, turns, until, watche
 
 @pytest.mark.parametrize("kind", ["thread", "inline", "coroutine"])
 async def test_only_the_poisoned_item_fails(kind: str) -> None:
-    """With its own exception; all others in its batch get their results, whatever they waited with."""
+    """With its own exception; all others in its batch get their results, whatever they waited with. Decision 6."""
     model = Poisoned(5)
 
     async def asynchronous(batch: Batch[int]) -> list[Any]:

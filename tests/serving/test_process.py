@@ -235,7 +235,7 @@ async def test_errors_of_the_library_cross_as_themselves() -> None:
 async def test_a_crash_fails_its_batch_and_nothing_else(
     command: Any, exitcode: int, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The callers learn how the worker ended; it is replaced, and the next batch is executed."""
+    """The callers learn how the worker ended; it is replaced, and the next batch is executed. Statement 37."""
     async with serve(batch_size=2) as serving:
         before = await serving.dispatch(("pid", None))
         errors = await gathered(serving, [command, ("say", 1)])

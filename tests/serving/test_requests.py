@@ -17,7 +17,10 @@ from .helpers import Gate, double, gathered, identity, in_thread, rest, turns, u
 
 
 def test_a_timeout_takes_the_item_out_before_it_runs() -> None:
-    """The caller gets an error that names the limit; the batch behind runs without the item."""
+    """The caller gets an error that names the limit; the batch behind runs without the item.
+
+    Statement 62, decision 4.
+    """
 
     async def program(loop: VirtualLoop) -> None:
         gate = Gate()
@@ -81,7 +84,10 @@ def test_the_timeout_of_a_stream_is_for_each_wait() -> None:
 
 @pytest.mark.parametrize("how", ["dispatch", "dispatch_many", "stream_many"])
 async def test_cancellation_takes_the_items_out_before_they_run(how: str) -> None:
-    """Neither a cancelled call nor a cancelled list is executed, and those behind it move up."""
+    """Neither a cancelled call nor a cancelled list is executed, and those behind it move up.
+
+    Statement 63, decision 4.
+    """
     gate = Gate()
     async with Serving(gate, batch_size=2) as serving:
         first = gathered(serving, ["first"])
@@ -125,7 +131,10 @@ async def test_a_batch_that_runs_goes_on_without_a_caller_who_left() -> None:
 
 @pytest.mark.parametrize("how", ["dispatch_many", "stream_many", "thread", "stream in thread"])
 async def test_a_failing_part_withdraws_the_rest_of_its_request(how: str) -> None:
-    """Nothing of a list is executed any more once a batch with some of it has failed, whoever waits for it."""
+    """Nothing of a list is executed any more once a batch with some of it has failed, whoever waits for it.
+
+    Statement 67, decision 5.
+    """
     batches: list[list[int]] = []
 
     def failing(batch: Batch[int]) -> list[int]:
@@ -147,7 +156,7 @@ async def test_a_failing_part_withdraws_the_rest_of_its_request(how: str) -> Non
 
 
 async def test_results_have_the_callers_order_whatever_finished_first() -> None:
-    """Batches of one list that end in reverse order are put together in the order of its items."""
+    """Batches of one list that end in reverse order are put together in the order of its items. Statement 52."""
     gate = Gate(double)
     async with Serving(gate, batch_size=2, partitions=3) as serving:
         results = asyncio.create_task(serving.dispatch_many(range(6)))
@@ -161,7 +170,7 @@ async def test_results_have_the_callers_order_whatever_finished_first() -> None:
 
 
 async def test_a_stream_holds_back_what_finished_before_its_turn() -> None:
-    """Parts come in the order of the items, each as soon as those before it are done."""
+    """Parts come in the order of the items, each as soon as those before it are done. Statements 71 and 74."""
     gate = Gate()
     async with (
         Serving(gate, batch_size=1, partitions=3) as serving,
@@ -247,7 +256,10 @@ async def test_a_thread_that_waits_too_long_gets_a_timeout() -> None:
 def test_a_loop_that_ends_under_a_caller_elsewhere_is_noticed(
     how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A caller in a thread, or on another loop, does not wait for ever for a loop that has been closed."""
+    """A caller in a thread, or on another loop, does not wait for ever for a loop that has been closed.
+
+    Statement 82.
+    """
     monkeypatch.setattr(_requests, "_LOOP_CHECK", 0.01)
     submitted = threading.Event()
     joins: list[Any] = []
