@@ -1,16 +1,18 @@
-"""What the application's tests share: a small model that needs no weights."""
+"""What the application's tests share: a small model that needs no weights, and a store for its vectors."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from sideband.embedders import Embeddings
+from sideband.app.store import Store
+from sideband.embedders import Embedder, Embeddings
 
 
 class HashingEmbedder:
@@ -48,3 +50,10 @@ def _words(text: str) -> list[str]:
 def embedder() -> HashingEmbedder:
     """Return a small deterministic model."""
     return HashingEmbedder()
+
+
+@pytest.fixture
+def store(tmp_path: Path, embedder: Embedder) -> Iterator[Store]:
+    """Return a new store for the small model's vectors."""
+    with Store.create(tmp_path / "s.db", model=embedder.name, dimensions=embedder.dimensions) as store:
+        yield store

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from sideband.app.meter import Meter
 from sideband.app.store import Entry, Store
 from sideband.components import Document
 from sideband.embedders import Embedder, Embeddings
+
+from .helpers import generated
 
 
 class Recorder(Handler):
@@ -40,12 +42,6 @@ class Recorder(Handler):
 
 
 @pytest.fixture
-def store(tmp_path: Path, embedder: Embedder) -> Iterator[Store]:
-    with Store.create(tmp_path / "s.db", model=embedder.name, dimensions=embedder.dimensions) as store:
-        yield store
-
-
-@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     found = tmp_path / "docs"
     found.mkdir()
@@ -65,24 +61,6 @@ async def found(*folders: Path) -> Corpus:
 
 def counts(report: IndexReport) -> tuple[int, int, int, int, int]:
     return report.new, report.changed, report.unchanged, report.removed, len(report.skipped)
-
-
-def generated(count: int, on_read: Callable[[int], None] = lambda _: None) -> Corpus:
-    """Return a corpus of so many short documents."""
-
-    def part(n: int) -> Part:
-        def read() -> Sequence[Document]:
-            on_read(n)
-            return [Document(id=f"d{n}", text=f"text number {n} " + "word " * (n % 40))]
-
-        return Part(name=f"d{n}", read=read)
-
-    return Corpus(
-        collection="files",
-        places=("generated",),
-        parts=[part(n) for n in range(count)],
-        covers=lambda _: True,
-    )
 
 
 async def test_documents_are_found_once_they_are_indexed(
@@ -182,31 +160,6 @@ async def test_a_file_that_changes_while_it_is_indexed_is_replaced_by_the_next_r
     assert counts(report) == (0, 1, 2, 0, 0)
     assert before == "Bananas are yellow."
     assert store.search(embedder.embed(["bananas"])[0], 1)[0].text == "Bananas are brown."
-
-
-async def test_what_is_being_written_when_a_run_is_cancelled_is_told_as_stored(
-    store: Store, embedder: Embedder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The write cannot be stopped, and what it stored is in the count that a person is told."""
-    loop, writing, meter = asyncio.get_running_loop(), asyncio.Event(), Meter()
-    cancelled = threading.Event()
-    plain = Store.write
-
-    def write(self: Store, entries: Iterator[Entry]) -> None:
-        loop.call_soon_threadsafe(writing.set)
-        cancelled.wait(10)
-        plain(self, entries)
-
-    monkeypatch.setattr(Store, "write", write)
-    task = asyncio.create_task(index([generated(500)], store, embedder, batch_size=4, handlers=[meter]))
-    await writing.wait()
-    task.cancel()
-    loop.call_soon(cancelled.set)
-    with pytest.raises(asyncio.CancelledError):
-        await task
-
-    assert 0 < meter.documents_stored == len(store.hashes("files"))
-    assert meter.chunks_stored == store.info().chunks
 
 
 async def test_bad_files_are_named_and_the_others_indexed(
@@ -331,32 +284,6 @@ async def test_a_failing_store_fails_the_run(
     monkeypatch.setattr(Store, "write", full)
     with pytest.raises(StoreAccessError, match="disk full"):
         await index([generated(500)], store, embedder, batch_size=4)
-
-
-async def test_a_cancelled_run_keeps_whole_documents(store: Store, embedder: Embedder) -> None:
-    """What was stored stays and is complete; the next run goes on from there."""
-    stored = asyncio.Event()
-
-    class Stop(Handler):
-        def on_event(self, run: Run, name: str, payload: Any) -> None:
-            if name == "stored":
-                stored.set()
-
-    recorder = Recorder()
-    task = asyncio.create_task(
-        index([generated(2_000)], store, embedder, batch_size=4, handlers=[Stop(), recorder])
-    )
-    await stored.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-
-    assert recorder.of(Component.WORKFLOW)[0].outcome is Outcome.CANCELLED
-    kept = len(store.hashes("files"))
-    assert 0 < kept < 2_000
-    assert store.info().chunks == kept
-    report = await index([generated(2_000)], store, embedder, batch_size=64)
-    assert (report.new, report.unchanged) == (2_000 - kept, kept)
 
 
 async def test_two_corpora_of_one_id_do_not_disturb_each_other(

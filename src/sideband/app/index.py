@@ -6,7 +6,7 @@
 2. Both ways are bounded, so a fast reader waits for the model and the model for a slow disk.
 3. Two windows are with the serving at once: the model does not wait while one is written.
 4. The writer takes windows in order and writes each in one transaction: what is stored when the
-   program is stopped is whole documents.
+   program is stopped is whole documents, and what is lost are three windows at most.
 """
 
 from __future__ import annotations
@@ -33,11 +33,12 @@ __all__ = ["IndexReport", "embedding_serving", "index"]
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-_WINDOW_BATCHES = 8
+_WINDOW_BATCHES = 2
+"""What a killed program loses grows with it; more would make nothing faster."""
 _WINDOWS_EMBEDDING = 2
-_STOP_SECONDS = 0.1
-_WINDOWS_AHEAD = 32
+_WINDOWS_AHEAD = 128
 """How many windows may wait for the model: enough to know a middling corpus's size from the start."""
+_STOP_SECONDS = 0.1
 
 
 @final
