@@ -10,6 +10,8 @@
    with full batches back to back.
 4. texts: callers with one short text each, against one call of the model with the whole list, and against plain
    futures around the same model. Real models; wall-clock time.
+5. executors: full batches one after the other, an identity function executed inline, in a thread, and in a worker
+   process, where items and results are pickled. Wall-clock time.
 
 Variants are interleaved in each repetition and their order is rotated, so that what else the machine does hits all
 alike. Judge CPU times by their minimum, wall-clock ratios by their median.
@@ -280,9 +282,47 @@ def texts(options: argparse.Namespace) -> list[Row]:
     return rows
 
 
+# -- executors -------------------------------------------------------------------------------------
+
+
+async def batches(executor: Any, items: list[Any], rounds: int) -> float:
+    """Return the seconds of batches that are executed one after the other."""
+    async with Serving(identity, batch_size=len(items), executor=executor) as serving:
+        await serving.dispatch_many(items)
+        started = time.perf_counter()
+        for _ in range(rounds):
+            await serving.dispatch_many(items)
+        return time.perf_counter() - started
+
+
+def executors(options: argparse.Namespace) -> list[Row]:
+    rounds = 200
+    vector = [float(n) for n in range(384)]
+    cases: dict[str, list[Any]] = {
+        "64 numbers": list(range(64)),
+        "64 lists of 384 floats": [vector[:] for _ in range(64)],
+    }
+    rows: list[Row] = []
+    for case, items in cases.items():
+        variants = {
+            name: run(lambda name=name, items=items: batches(name, items, rounds))
+            for name in ("inline", "thread", "process")
+        }
+        seen = interleave(variants, options.repetitions)
+        rows += [
+            {
+                "part": f"executors, {case}",
+                "what": name,
+                "µs a batch (median)": statistics.median(times) / rounds * 1e6,
+            }
+            for name, times in seen.items()
+        ]
+    return rows
+
+
 # -- the command -----------------------------------------------------------------------------------
 
-PARTS = {"single": single, "lists": lists, "model": model, "texts": texts}
+PARTS = {"single": single, "lists": lists, "model": model, "texts": texts, "executors": executors}
 
 
 def show(rows: list[Row]) -> None:

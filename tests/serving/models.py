@@ -144,6 +144,22 @@ class Counted:
         return obey(batch)
 
 
+class Meets:
+    """A model whose set-up waits for those of the other partitions."""
+
+    def __init__(self, folder: str, partitions: int) -> None:
+        self.folder = folder
+        self.partitions = partitions
+
+    def setup(self, partition: int) -> None:
+        Path(self.folder, str(partition)).touch()
+        for other in range(self.partitions):
+            wait_for(os.path.join(self.folder, str(other)))
+
+    def handle_batch(self, batch: Batch[Any]) -> list[Any]:
+        return list(batch)
+
+
 class Hangs:
     """A model whose set-up never ends."""
 

@@ -281,6 +281,19 @@ async def test_an_item_that_crashes_workers_is_isolated() -> None:
     assert results == [0, 2, 3]
 
 
+@pytest.mark.deep
+async def test_among_many_callers_only_those_whose_item_crashes_fail() -> None:
+    """Whatever batches form, on several partitions, while workers crash and are replaced."""
+    crashing = {17, 18, 91, 150}
+    async with serve(batch_size=8, partitions=2, isolate_errors=True) as serving:
+        commands = [("exit", 1) if n in crashing else ("say", n) for n in range(200)]
+        results = await gathered(serving, commands)
+
+    failed = {n for n, result in enumerate(results) if isinstance(result, WorkerCrashedError)}
+    assert failed == crashing
+    assert all(result == n for n, result in enumerate(results) if n not in crashing)
+
+
 async def test_handlers_of_a_caller_are_told_of_a_crash() -> None:
     """Its run ends with the error, once."""
     async with serve() as serving:

@@ -44,7 +44,7 @@ async def test_a_set_up_that_fails_fails_the_start(name: str, tmp_path: Path) ->
     else:
         assert "no weights" in str(caught.value)
         assert "in setup" in caught.value.__notes__[0]
-    assert path.read_text(encoding="utf-8") == "set up\n"
+    assert path.read_text(encoding="utf-8").splitlines() in (["set up"], ["set up"] * 2)
     await until(lambda: not threads_of("failing"))
 
 
@@ -68,6 +68,12 @@ async def test_a_worker_that_cannot_be_replaced_is_not_started_again_and_again(
     if name == "raises":
         assert "setting up the model again raised LookupError: no weights" in "".join(errors)
     assert len(path.read_text(encoding="utf-8").splitlines()) < 12
+
+
+async def test_processes_are_started_at_the_same_time(tmp_path: Path) -> None:
+    """A model that takes long to load does so once, whatever the number of partitions."""
+    async with serve(models.Meets(str(tmp_path), 3), partitions=3) as serving:
+        assert await serving.dispatch_many([1, 2]) == [1, 2]
 
 
 async def test_a_start_that_is_cancelled_leaves_no_process(tmp_path: Path) -> None:

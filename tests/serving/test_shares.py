@@ -14,9 +14,9 @@ from sideband.components import Usage
 from sideband.errors import LengthMismatchError
 from sideband.serving import Batch, Serving
 from sideband.serving._shares import divided, summed, total
-from sideband.testing import Recorder, check_lifecycle
+from sideband.testing import Recorder, VirtualLoop, check_lifecycle
 
-from .helpers import PoisonError, VirtualLoop, rest, virtual, watched
+from .helpers import PoisonError, rest, virtual, watched
 
 counts = st.integers(0, 10_000)
 usages = st.builds(

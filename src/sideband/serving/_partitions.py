@@ -44,10 +44,14 @@ class Partitions:
     async def start(self, count: int) -> None:
         """Make and set up the model of each partition; what that raises stops everything again."""
         try:
-            for partition in range(count):
-                if self._threaded:
-                    self._workers.append(Worker(f"sideband-{self._name}-{partition}"))
-                self.functions.append(await self._prepare(partition))
+            if self._threaded:
+                self._workers += [Worker(f"sideband-{self._name}-{partition}") for partition in range(count)]
+            if self._processes is not None:
+                # All at a time: they share nothing. Models in one process may, so these come one by one.
+                self.functions += await asyncio.gather(*map(self._prepare, range(count)))
+            else:
+                for partition in range(count):
+                    self.functions.append(await self._prepare(partition))
         except BaseException as error:
             self.stop()
             if isinstance(error, Exception):
