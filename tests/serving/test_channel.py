@@ -23,8 +23,10 @@ from sideband.errors import (
     UnpicklableError,
     WorkerCrashedError,
 )
+from sideband.serving import Batch
 from sideband.serving._channel import Channel, pack, pack_singly, portable, unpack, unpack_singly
 from sideband.serving._importable import reference
+from sideband.serving._process import WorkerProcess
 from sideband.serving._worker_process import Session
 
 from . import models
@@ -118,6 +120,12 @@ class Parent:
         self.thread.start()
         assert self.channel.receive()[0] == ("hello",)
         self.channel.send(reference(model), 0, "s", hooks)
+        self.batches = 0
+
+    def send(self, items: list[Any], *, listening: bool = False) -> None:
+        """Send a batch."""
+        self.batches += 1
+        self.channel.send(self.batches, listening, True, body=pack(items) or b"")
 
     def receive(self) -> tuple[tuple[Any, ...], bytes]:
         return self.channel.receive()
@@ -141,11 +149,11 @@ def test_a_session_serves_what_came_and_says_what_did_not(parent: Parent) -> Non
     """Events, results and usage stand at the items' own places."""
     assert parent.receive()[0] == ("ready",)
     items = [("say", 1), ("say", models.Unreadable()), ("say", 3)]
-    parent.channel.send(True, True, body=pack(items) or b"")
+    parent.send(items, listening=True)
     assert parent.receive()[0] == ("singly",)
     parent.channel.send("singly", body=pack_singly(items))
     header, body = parent.receive()
-    assert header == ("event", "progress")
+    assert header == ("event", 1, "progress")
     assert unpack(body) == [1, None, 3]
     header, body = parent.receive()
     assert header == ("done", [Usage(input_tokens=3), Usage(), Usage(input_tokens=3)], False)
@@ -158,7 +166,7 @@ def test_a_session_serves_what_came_and_says_what_did_not(parent: Parent) -> Non
 def test_a_session_reports_what_cannot_be_emitted(parent: Parent) -> None:
     """A payload that cannot be pickled raises where it is emitted, and names its type."""
     parent.receive()
-    parent.channel.send(True, True, body=pack([("emit lock", None)]) or b"")
+    parent.send([("emit lock", None)], listening=True)
     header, body = parent.receive()
     assert header[0] == "failed"
     [error] = unpack(body) or []
@@ -171,7 +179,7 @@ def test_a_session_keeps_one_loop_for_an_asynchronous_model(parent: Parent) -> N
     """From its set-up to its last batch."""
     assert parent.receive()[0] == ("ready",)
     for _ in range(2):
-        parent.channel.send(False, True, body=pack([1, 2]) or b"")
+        parent.send([1, 2])
         header, body = parent.receive()
         assert header == ("done", None, True)
         assert unpack(body) == [2, 4]
@@ -187,3 +195,30 @@ def test_a_session_whose_set_up_fails_says_so_and_ends(parent: Parent) -> None:
     assert "in setup" in header[2]
     with pytest.raises((EOFError, OSError)):
         parent.receive()
+
+
+def test_an_event_that_comes_after_its_batch_reaches_nobody_in_the_next_one() -> None:
+    """A thread of the model's may emit at the very moment at which its batch ends. Statement 77."""
+    ours, theirs = Pipe()
+    worker = WorkerProcess(("module", "name"), "s", ("progress",), 0)
+    told: list[Any] = []
+
+    def late() -> None:
+        other = Channel(theirs)
+        for number in (1, 2):
+            (received, _, _), body = other.receive()
+            assert received == number
+            other.send("event", number - 1, "progress", body=pack(["of the batch before"]) or b"")
+            other.send("event", number, "progress", body=pack([number]) or b"")
+            other.send("done", None, True, body=body)
+
+    thread = threading.Thread(target=late, daemon=True)
+    thread.start()
+    for number in (1, 2):
+        batch = Batch(
+            [number], serving="s", hooks=("progress",), sink=lambda _, payload: told.append(payload)
+        )
+        assert worker._exchange(Channel(ours), batch) == [number]
+    thread.join(PATIENCE)
+
+    assert told == [[1], [2]]

@@ -116,6 +116,7 @@ class WorkerProcess:
         self._channel: Channel | None = None
         self._pid: int | None = None
         self._exitcode: int | None = None
+        self._batches = 0
         self._lock = threading.Lock()
         self._joining = threading.Lock()
         self._busy = False
@@ -158,10 +159,8 @@ class WorkerProcess:
 
     def mend(self) -> None:
         """Start another process if the last one is gone, so that the next batch need not wait for it."""
-        with (
-            suppress(Exception),
-            self._using(),
-        ):  # what fails here fails again, and is told, at the next batch
+        # What fails here fails again, and is told, at the next batch.
+        with suppress(Exception), self._using():
             self._living()
 
     @contextmanager
@@ -181,13 +180,21 @@ class WorkerProcess:
     def _exchange(self, channel: Channel, batch: Batch[Any]) -> list[Any] | _Raised:
         body = pack(batch.values)
         listening = batch._sink is not None
-        channel.send(listening, body is not None, body=pack_singly(batch.values) if body is None else body)
+        self._batches += 1
+        channel.send(
+            self._batches,
+            listening,
+            body is not None,
+            body=pack_singly(batch.values) if body is None else body,
+        )
         del body
         unread: UnpicklableError | None = None
         while True:
             header, body = channel.receive()
             match header:
-                case ("event", hook):
+                case ("event", number, hook):
+                    if number != self._batches:  # a thread of the model's emitted it as its batch ended
+                        continue
                     payload = unpack(body)
                     if payload is None:
                         unread = self._unreadable(f"the payload of hook {hook!r}")

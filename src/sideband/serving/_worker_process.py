@@ -103,7 +103,7 @@ class Session:
     # -- one batch -------------------------------------------------------------------------------
 
     def _serve_one(self) -> None:
-        (listening, whole), body = self._channel.receive()
+        (number, listening, whole), body = self._channel.receive()
         values = unpack(body) if whole else None
         failed: dict[int, UnpicklableError] = {}
         if values is None:
@@ -118,7 +118,7 @@ class Session:
             serving=self._serving,
             partition=self._partition,
             hooks=self._hooks,
-            sink=(lambda hook, payload: self._event(hook, places.spread(payload, None)))
+            sink=(lambda hook, payload: self._event(number, hook, places.spread(payload, None)))
             if listening
             else None,
         )
@@ -141,14 +141,14 @@ class Session:
             batch.end()
         return listed(given, self._serving, "the results of the batch function", batch.size)
 
-    def _event(self, hook: str, payload: list[Any]) -> None:
+    def _event(self, number: int, hook: str, payload: list[Any]) -> None:
         body = pack(payload)
         if body is None:
             kinds = sorted({type(entry).__qualname__ for entry in payload})
             raise UnpicklableError(
                 self._serving, f"the payload of hook {hook!r}", ", ".join(kinds), "cannot be pickled"
             )
-        self._channel.send("event", hook, body=body)
+        self._channel.send("event", number, hook, body=body)
 
     def _done(self, places: _Places, results: list[Any], batch: Batch[Any]) -> None:
         usage = places.usage(batch.usage)
