@@ -6,7 +6,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-deep check docs bench format lock clean install-app install-dev
+.PHONY: help run test test-deep test-litellm check docs bench format lock clean install-app install-dev
 
 # What a developer's shell sets for other projects must not reach this one's environment.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -35,6 +35,9 @@ test: install-dev ## run the test suite, then what runs on an event loop once mo
 
 test-deep: install-dev ## run the long tests, with many more generated examples
 	HYPOTHESIS_PROFILE=deep $(PYTEST) --ignore=tests/docs -m "deep or not deep" --timeout 1800 $(ARGS)
+
+test-litellm: ## run LiteLLM's tests in an environment of its own
+	@scripts/test_litellm.sh $(ARGS)
 
 check: install-dev ## lint, types, layers, documents' code, tracked text, the built package
 	$(BIN)/python scripts/check.py $(ARGS)

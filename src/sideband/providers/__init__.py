@@ -25,6 +25,7 @@ from sideband.providers.local import LocalModel
 if TYPE_CHECKING:
     from sideband.providers.anthropic import Anthropic as Anthropic
     from sideband.providers.google import Google as Google
+    from sideband.providers.litellm import LiteLLM as LiteLLM
     from sideband.providers.ollama import Ollama as Ollama
     from sideband.providers.openai import OpenAI as OpenAI
     from sideband.providers.openai import OpenAIResponses as OpenAIResponses
@@ -34,6 +35,7 @@ __all__ = [
     "Anthropic",
     "ClosableProvider",
     "Google",
+    "LiteLLM",
     "LocalModel",
     "LocalModelError",
     "LocalModelNotRunningError",
@@ -62,6 +64,7 @@ _PLACES = {
     "anthropic": _Place("anthropic", "sideband.providers.anthropic", "Anthropic"),
     "google": _Place("google", "sideband.providers.google", "Google"),
     "ollama": _Place("ollama", "sideband.providers.ollama", "Ollama"),
+    "litellm": _Place("litellm", "sideband.providers.litellm", "LiteLLM"),
 }
 
 PROVIDERS = tuple(_PLACES)

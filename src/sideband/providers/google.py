@@ -26,6 +26,7 @@ from sideband.generation import (
     ProviderError,
     ProviderTimeoutError,
     Request,
+    seconds_to_wait,
 )
 from sideband.providers._google_payloads import OWN_ID, SIGNATURES, config, contents
 from sideband.providers._sdk import (
@@ -165,7 +166,7 @@ class Google(SdkProvider):
             error.message or str(error),
             status=error.code,
             codes=(_reason(details), error.status),
-            retry_after=_delay(details),
+            retry_after=_delay(details) or _header(error),
         )
 
 
@@ -277,6 +278,16 @@ def _delay(body: object) -> float | None:
         if delay.endswith("s") and delay[:-1].replace(".", "", 1).isdecimal():
             return float(delay[:-1])
     return None
+
+
+def _header(error: errors.APIError) -> float | None:
+    """Return what a server in between says of the delay."""
+    response = cast("object", error.response)
+    return (
+        seconds_to_wait(response.headers.get("retry-after"))
+        if isinstance(response, httpx2.Response)
+        else None
+    )
 
 
 def _details(body: object) -> Sequence[object]:

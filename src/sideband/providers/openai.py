@@ -13,11 +13,10 @@ from typing import Any, ClassVar, final
 import httpx2
 import openai
 from openai import AsyncOpenAI, AsyncStream
-from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletionChunk
 from openai.types.responses import Response, ResponseStreamEvent, ResponseUsage
 
-from sideband.components import Message, MessageJoiner, ToolCall, Usage
+from sideband.components import ToolCall, Usage
 from sideband.generation import (
     MESSAGE_METADATA,
     AuthenticationError,
@@ -28,20 +27,11 @@ from sideband.generation import (
     Request,
     seconds_to_wait,
 )
+from sideband.providers._chat_answer import FINISH_REASONS, ChatAnswer
 from sideband.providers._openai_payloads import REASONING, chat_request, responses_request
 from sideband.providers._sdk import UNREADABLE, SdkProvider, connect_timeout, failure, response_frame, told
 
 __all__ = ["OpenAI", "OpenAIResponses"]
-
-_FINISH_REASONS: Mapping[str, str] = {
-    "stop": "stop",
-    "length": "length",
-    "tool_calls": "tool_calls",
-    "function_call": "tool_calls",
-    "content_filter": "content_filter",
-    "completed": "stop",
-    "max_output_tokens": "length",
-}
 
 
 class _OpenAIProvider(SdkProvider):
@@ -134,67 +124,13 @@ class OpenAI(_OpenAIProvider):
         stream: AsyncStream[ChatCompletionChunk] = await create(
             model=self._model(request), stream=True, **asked
         )
-        answer = _ChatAnswer()
+        answer = ChatAnswer()
         async with stream:
             async for chunk in stream:
                 for frame in answer.frames(chunk):
                     yield frame
         for frame in answer.end():
             yield frame
-
-
-@final
-class _ChatAnswer:
-    """What is known of one answer of chat completions."""
-
-    def __init__(self) -> None:
-        self._calls = MessageJoiner()
-        self._finish: str | None = None
-        self._usage: CompletionUsage | None = None
-        self._model: str | None = None
-        self._id: str | None = None
-        self._fingerprint: str | None = None
-
-    def frames(self, chunk: ChatCompletionChunk) -> list[Frame]:
-        """Take a chunk; return what can go out."""
-        # Some servers tell the usage so far with every chunk, so the last one counts.
-        self._usage = chunk.usage or self._usage
-        self._model = chunk.model or self._model
-        self._id = chunk.id or self._id
-        self._fingerprint = chunk.system_fingerprint or self._fingerprint
-        frames: list[Frame] = []
-        for choice in chunk.choices or ():
-            self._finish = choice.finish_reason or self._finish
-            # Servers differ in the name; the protocol itself has none for thoughts.
-            thought = getattr(choice.delta, "reasoning_content", None) or getattr(
-                choice.delta, "reasoning", None
-            )
-            if isinstance(thought, str) and thought:
-                frames.append(Frame.reasoning(thought))
-            if said := choice.delta.content or choice.delta.refusal:
-                frames.append(Frame.text(said))
-            for part in choice.delta.tool_calls or ():
-                function = part.function
-                name, arguments = (function.name, function.arguments) if function else (None, None)
-                fragment = ToolCall(part.id or "", name or "", arguments or "", part.index)
-                self._calls.add(Message("assistant", tool_calls=(fragment,)))
-        return frames
-
-    def end(self) -> list[Frame]:
-        """Return what can be said only when the stream has ended; no response where the model was not through."""
-        frames = [] if self._usage is None else [Frame.usage(_chat_usage(self._usage))]
-        if self._finish is None:
-            return frames
-        calls = self._calls.value.tool_calls
-        response = response_frame(
-            _FINISH_REASONS,
-            self._finish,
-            calls=bool(calls),
-            model=self._model,
-            answer_id=self._id,
-            system_fingerprint=self._fingerprint,
-        )
-        return [*map(Frame.tool_call, calls), *frames, response]
 
 
 @final
@@ -266,20 +202,9 @@ class _ResponsesAnswer:
         if response.usage is not None:
             frames.append(Frame.usage(_responses_usage(response.usage)))
         end = response_frame(
-            _FINISH_REASONS, reason, calls=self._calls > 0, model=response.model, answer_id=response.id
+            FINISH_REASONS, reason, calls=self._calls > 0, model=response.model, answer_id=response.id
         )
         return [*frames, end]
-
-
-def _chat_usage(usage: CompletionUsage) -> Usage:
-    read, written = usage.prompt_tokens_details, usage.completion_tokens_details
-    return Usage(
-        input_tokens=usage.prompt_tokens,
-        output_tokens=usage.completion_tokens,
-        total_tokens=usage.total_tokens or 0,
-        cached_tokens=(read and read.cached_tokens) or 0,
-        reasoning_tokens=(written and written.reasoning_tokens) or 0,
-    )
 
 
 def _responses_usage(usage: ResponseUsage) -> Usage:
