@@ -4,5 +4,18 @@ from sideband.serving._batch import Batch, BatchOutput, HookEvent
 from sideband.serving._decorator import serving
 from sideband.serving._serving import Serving
 from sideband.serving._settings import Stats
+from sideband.serving._simulate import simulate
+from sideband.serving._simulation import CostModel, Distribution, Simulation
 
-__all__ = ["Batch", "BatchOutput", "HookEvent", "Serving", "Stats", "serving"]
+__all__ = [
+    "Batch",
+    "BatchOutput",
+    "CostModel",
+    "Distribution",
+    "HookEvent",
+    "Serving",
+    "Simulation",
+    "Stats",
+    "serving",
+    "simulate",
+]

@@ -74,9 +74,9 @@ class Settings:
             TypeError: a value is of the wrong type.
         """
         for option in ("batch_size", "partitions", "max_queue"):
-            _check_count(option, getattr(self, option))
+            check_count(option, getattr(self, option))
         for option in ("batch_timeout", "shutdown_timeout", "ageing"):
-            _check_seconds(option, getattr(self, option))
+            check_seconds(option, getattr(self, option))
         _check_hooks(self.hooks)
         for option, of in (
             ("map_inputs", "a list"),
@@ -88,7 +88,7 @@ class Settings:
         _check_max_cost(self.max_cost, self.cost)
         _check_flag("isolate_errors", self.isolate_errors)
         for option, choices in (("executor", Executor), ("on_full", OnFull), ("oversized", Oversized)):
-            _check_choice(option, getattr(self, option), get_args(choices))
+            check_choice(option, getattr(self, option), get_args(choices))
 
     @property
     def limits(self) -> Limits:
@@ -103,7 +103,7 @@ class Settings:
         )
 
 
-def _check_count(option: str, value: Any) -> None:
+def check_count(option: str, value: Any) -> None:
     if not isinstance(value, int) or isinstance(value, bool):
         msg = f"{option} must be a whole number, got {value!r}"
         raise TypeError(msg)
@@ -112,7 +112,7 @@ def _check_count(option: str, value: Any) -> None:
         raise ValueError(msg)
 
 
-def _check_seconds(option: str, seconds: Any) -> None:
+def check_seconds(option: str, seconds: Any) -> None:
     if not isinstance(seconds, int | float) or isinstance(seconds, bool):
         msg = f"{option} must be a number of seconds, got {seconds!r}"
         raise TypeError(msg)
@@ -141,7 +141,7 @@ def _check_max_cost(max_cost: Any, cost: Any) -> None:
         raise ValueError(msg)
 
 
-def _check_choice(option: str, value: Any, choices: tuple[str, ...]) -> None:
+def check_choice(option: str, value: Any, choices: tuple[str, ...]) -> None:
     if value not in choices:
         msg = f"{option} must be one of {choices}, got {value!r}"
         raise ValueError(msg)
