@@ -6,6 +6,7 @@ May import errors, runs, handlers, scope, observe, streams and components; a pee
 from sideband.graph._chain import Chain
 from sideband.graph._errors import (
     BranchError,
+    FieldMissingError,
     GraphBuildError,
     GraphError,
     NothingLeftError,
@@ -14,9 +15,11 @@ from sideband.graph._errors import (
 )
 from sideband.graph._execution import BranchTaken, InputsMerged, NodeSkipped
 from sideband.graph._graph import Graph
+from sideband.graph._mapping import Field, Static, field, static
 from sideband.graph._runnable import Runnable
 from sideband.graph._schedule import END, START
 from sideband.graph._state import graph_state, locked_state
+from sideband.graph._workflow import Workflow
 
 __all__ = [
     "END",
@@ -24,6 +27,8 @@ __all__ = [
     "BranchError",
     "BranchTaken",
     "Chain",
+    "Field",
+    "FieldMissingError",
     "Graph",
     "GraphBuildError",
     "GraphError",
@@ -31,8 +36,12 @@ __all__ = [
     "NodeSkipped",
     "NothingLeftError",
     "Runnable",
+    "Static",
     "StepLimitError",
     "UnknownNodeError",
+    "Workflow",
+    "field",
     "graph_state",
     "locked_state",
+    "static",
 ]

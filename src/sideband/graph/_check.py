@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
+from sideband.graph._mapping_check import mapped_ends, mapped_parts, mapped_types
 from sideband.graph._plan import Node
 from sideband.graph._schedule import END, START, Edges
 from sideband.graph._types import fits, show
@@ -23,9 +24,12 @@ def problems_of(
     draft: Draft, edges: Edges, nodes: Mapping[str, Node], types: tuple[Any, Any], max_steps: int | None
 ) -> list[str]:
     """Return everything that is wrong, in the order of what has to be mended first."""
-    problems = [*_keys(draft), *_ends(draft, nodes)]
+    mapped = draft.output is not None
+    problems = [*_keys(draft), *(mapped_ends if mapped else _ends)(draft, nodes)]
     if not problems:  # else each of these would follow from one of those
-        problems += [*_reach(edges, nodes), *_cycles(draft, edges), *_types(edges, nodes, *types)]
+        problems += [*_reach(edges, nodes, mapped=mapped), *_cycles(draft, edges)]
+        problems += mapped_types(draft, nodes, *types) if mapped else _types(edges, nodes, *types)
+    problems += mapped_parts(draft, nodes)
     return [*problems, *_steps(draft, max_steps), *_hooks(draft)]
 
 
@@ -57,11 +61,15 @@ def _ends(draft: Draft, nodes: Mapping[str, Node]) -> Iterator[str]:
             yield f"the branch after {branch.source!r} has no targets"
 
 
-def _reach(edges: Edges, nodes: Mapping[str, Node]) -> Iterator[str]:
+def _reach(edges: Edges, nodes: Mapping[str, Node], *, mapped: bool) -> Iterator[str]:
     if START not in edges.followers:
-        yield "nothing follows START; add an edge from it to the first node"
+        mend = "let a node take from it" if mapped else "add an edge from it to the first node"
+        yield f"nothing follows START; {mend}"
     if END not in edges.sources:
-        yield "nothing leads to END; add an edge to it from the last node"
+        mend = (
+            "say what the workflow gives with output(…)" if mapped else "add an edge to it from the last node"
+        )
+        yield f"nothing leads to END; {mend}"
     reached, leading = _closure(START, edges.followers), _closure(END, edges.sources)
     for key in nodes:
         if key not in reached and START in edges.followers:
@@ -86,6 +94,9 @@ def _cycles(draft: Draft, edges: Edges) -> Iterator[str]:
         TopologicalSorter(edges.sources).prepare()
     except CycleError as error:
         loop = " -> ".join(map(repr, error.args[1]))
+        if draft.output is not None:
+            yield f"nodes wait for one another: {loop}; a workflow has no cycles"
+            return
         yield f"edges lead back: {loop}; if that is meant, make it Graph(cycles=True), and let a branch lead to END"
 
 

@@ -8,6 +8,7 @@ from sideband.errors import SidebandError
 
 __all__ = [
     "BranchError",
+    "FieldMissingError",
     "GraphBuildError",
     "GraphError",
     "NothingLeftError",
@@ -81,3 +82,17 @@ class NothingLeftError(GraphError, RuntimeError):
         super().__init__(
             graph, f"nothing came after {last!r} and END was not reached: a branch chose no target"
         )
+
+
+class FieldMissingError(GraphError, LookupError):
+    """A node of a workflow cannot have what it is to take: a field is not there, or its node was skipped."""
+
+    def __init__(self, graph: str, node: str, source: str, path: Iterable[str | int], reason: str) -> None:
+        """Name who takes what from whom, and say what there was in its place."""
+        self.node = node
+        self.source = source
+        self.path: tuple[str | int, ...] = tuple(path)
+        self.reason = reason
+        field = ".".join(map(str, self.path))
+        what = f"{field!r} of {source!r}" if field else f"what {source!r} gives"
+        super().__init__(graph, f"{node!r} takes {what}, but {reason}")

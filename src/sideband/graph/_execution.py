@@ -16,6 +16,8 @@ from typing import Any, NamedTuple, TypeVar, cast, final
 
 from sideband.graph._errors import BranchError, NothingLeftError, StepLimitError
 from sideband.graph._flow import copies, is_stream, merged, stream_of, value_of, values_of
+from sideband.graph._intake import stream_for, value_for, wait_for
+from sideband.graph._mapping import Intake
 from sideband.graph._plan import Branch, Hook, Node, Plan
 from sideband.graph._schedule import END, START, AllOf, Ready, Schedule, Steps
 from sideband.graph._state import current_level
@@ -182,6 +184,8 @@ class Execution:
     # -- edges -----------------------------------------------------------------------------------
 
     async def _input(self, node: Node, inputs: dict[str, Any]) -> Any:
+        if node.intake is not None:
+            return await self._taken(node.intake, inputs, streaming=node.shape.takes_stream)
         if len(inputs) > 1:
             self._tell("merge", InputsMerged(node.key, tuple(inputs)))
         if node.merge is not None:
@@ -194,12 +198,26 @@ class Execution:
             return self._kept(merged(inputs)) if streams else await values_of(inputs)
         return await self._fit(node, value)
 
+    async def _taken(self, intake: Intake, inputs: dict[str, Any], *, streaming: bool) -> Any:
+        if intake.depends_on:
+            await wait_for(intake, inputs)
+        sources = tuple(source for source in inputs if source in intake.takes_from)
+        if len(sources) > 1:
+            self._tell("merge", InputsMerged(intake.node, sources))
+        if streaming:
+            return stream_for(intake, self._plan.name, inputs, self._kept)
+        return await value_for(intake, self._plan.name, inputs, self._kept)
+
     async def _fit(self, node: Node, value: Any) -> Any:
         if node.shape.passes:
             return value
         return self._kept(stream_of(value)) if node.shape.takes_stream else await value_of(value)
 
     async def _finish(self, inputs: dict[str, Any]) -> Any:
+        output = self._plan.output
+        if output is not None and not output.whole:
+            streaming = self._streaming and _any_stream(inputs)
+            return await self._taken(output, inputs, streaming=streaming)
         if len(inputs) == 1:
             (value,) = inputs.values()
             return value if self._streaming else await value_of(value)
@@ -223,16 +241,23 @@ class Execution:
             *asked, output = self._copies(output, len(branches) + 1)
             for branch, own in zip(branches, asked, strict=True):
                 targets += await self._choose(branch, own)
-        targets = tuple(dict.fromkeys(targets))
-        deliveries = dict(zip(targets, self._copies(output, len(targets)), strict=True)) if targets else {}
-        ready = self._schedule.done(key, deliveries)
+        led = tuple(dict.fromkeys(targets))
+        takers = led if self._plan.takers is None else self._plan.takers.get(key, ())
+        deliveries = dict(zip(takers, self._copies(output, len(takers)), strict=True)) if takers else {}
+        ready = self._schedule.done(key, deliveries, led)
         if self._schedule.skipped:
-            for skipped in self._schedule.skipped:
-                self._tell("skip", NodeSkipped(skipped))
-            self._schedule.skipped.clear()
+            await self._skip()
         if self._schedule.exhausted:
             raise StepLimitError(self._plan.name, self._max_steps, [each.key for each in ready])
         return ready
+
+    async def _skip(self) -> None:
+        skipped, self._schedule.skipped = self._schedule.skipped, []
+        unused, self._schedule.unused = self._schedule.unused, []
+        for key in skipped:
+            self._tell("skip", NodeSkipped(key))
+        for given in filter(is_stream, unused):  # nothing has to be kept for who will never read it
+            await given.aclose()
 
     async def _choose(self, branch: Branch, given: Any) -> tuple[str, ...]:
         fitted = self._kept(stream_of(given)) if branch.takes_stream else await value_of(given)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, TypeVar
 
 from sideband.streams import SKIP, SourceEnded, Stream, from_iterable, merge_named
 from sideband.streams._waits import together
 
 __all__ = ["copies", "is_stream", "merged", "stream_of", "value_of", "values_of"]
+
+K = TypeVar("K")
 
 _UNBOUNDED = 2**62
 
@@ -27,12 +29,12 @@ async def value_of(given: Any) -> Any:
     return await given.concat() if is_stream(given) else given
 
 
-async def values_of(given: Mapping[str, Any]) -> dict[str, Any]:
+async def values_of(given: Mapping[K, Any]) -> dict[K, Any]:
     """Put all streams together, at the same time."""
     streams = {key: stream for key, stream in given.items() if is_stream(stream)}
     if not streams:
         return dict(given)
-    tasks: dict[str, asyncio.Task[Any]] = {}
+    tasks: dict[K, asyncio.Task[Any]] = {}
     async with together() as group:
         for key, stream in streams.items():
             tasks[key] = group.create_task(stream.concat())

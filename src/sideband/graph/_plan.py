@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from sideband.graph._mapping import Intake
 from sideband.graph._schedule import Edges
 from sideband.graph._shape import Shape
 
@@ -35,6 +36,8 @@ class Node:
     merge: Merge | None = None
     before: Hook | None = None
     after: Hook | None = None
+    intake: Intake | None = None
+    """In a workflow, what it takes from whom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +59,17 @@ class Plan(Generic[S]):
     nodes: Mapping[str, Node]
     edges: Edges
     always: Mapping[str, tuple[str, ...]]
-    """The followers of each node that no branch chooses."""
+    """The followers of each node that it leads to whatever a branch chooses."""
     branches: Mapping[str, tuple[Branch, ...]]
     cyclic: bool
     max_steps: int
     state: Callable[[], S] | None = None
     direct: Mapping[str, str] = field(default_factory=dict[str, str])
     """Where a node's only follower has no other source: no schedule has to be asked."""
+    takers: Mapping[str, tuple[str, ...]] | None = None
+    """In a workflow, who takes something from each node, or waits for it; in a graph it is whom it leads to."""
+    output: Intake | None = None
+    """In a workflow, what END takes from whom."""
 
 
 def flatten(nodes: Mapping[str, Node], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -2,15 +2,16 @@
 
 1. `done` is told what a node, or START, delivered to which of its followers; it answers with the nodes
    that became ready, each with what was delivered to it, in the order in which its edges were added.
-2. `AllOf`, for graphs without cycles: a node is ready once each of its sources is done. A source that
-   delivered nothing to it counts as skipped; a node all of whose sources skipped it is skipped itself.
+2. `AllOf`, for graphs without cycles: a node is ready once each of its sources is done, if one of them leads
+   to it; else it is skipped. In a graph a source leads to whom it delivers to. In a workflow that is apart:
+   what was delivered to a node that no branch chose was delivered in vain.
 3. `Steps`, for graphs with cycles: all nodes that something was delivered to in one step are the next
    step. It begins when the whole step is done, and the graph ends when END is in one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol, final
 
 __all__ = ["END", "START", "AllOf", "Edges", "Ready", "Schedule", "Steps"]
@@ -49,14 +50,24 @@ class Schedule(Protocol):
 
     skipped: list[str]
     """Nodes that were found to be skipped, in order; whoever tells of them takes them out."""
+    unused: list[Any]
+    """What had been delivered to them; whoever closes it takes it out."""
 
     @property
     def exhausted(self) -> bool:
         """Whether what is ready now is one step too many."""
         ...
 
-    def done(self, source: str, deliveries: Mapping[str, Any]) -> list[Ready]:
-        """Take what a node delivered, and return the nodes that are ready now."""
+    def done(
+        self, source: str, deliveries: Mapping[str, Any], led: Collection[str] | None = None
+    ) -> list[Ready]:
+        """Take what a node delivered, and return the nodes that are ready now.
+
+        Args:
+            source: the node.
+            deliveries: what it gave to which follower.
+            led: the followers that it leads to; by default those that it gave something.
+        """
         ...
 
 
@@ -64,7 +75,7 @@ class Schedule(Protocol):
 class AllOf:
     """Each node once, when all its sources are done."""
 
-    __slots__ = ("_edges", "_inputs", "_waiting", "skipped")
+    __slots__ = ("_edges", "_inputs", "_led", "_waiting", "skipped", "unused")
 
     exhausted = False
 
@@ -72,24 +83,33 @@ class AllOf:
         """Start with nothing done."""
         self._edges = edges
         self._inputs: dict[str, dict[str, Any]] = {}
+        self._led: set[str] = set()
         self._waiting: dict[str, int] = {}
         self.skipped: list[str] = []
+        self.unused: list[Any] = []
 
-    def done(self, source: str, deliveries: Mapping[str, Any]) -> list[Ready]:
+    def done(
+        self, source: str, deliveries: Mapping[str, Any], led: Collection[str] | None = None
+    ) -> list[Ready]:
         """Take what a node delivered, and return the nodes that are ready now."""
         ready: list[Ready] = []
-        over = [(source, deliveries)]
+        over: list[tuple[str, Mapping[str, Any], Collection[str]]] = [
+            (source, deliveries, deliveries if led is None else led)
+        ]
         while over:
-            source, deliveries = over.pop()
+            source, deliveries, led = over.pop()
             for follower in self._edges.followers.get(source, ()):
                 if follower in deliveries:
                     self._inputs.setdefault(follower, {})[source] = deliveries[follower]
+                if follower in led:
+                    self._led.add(follower)
                 if not self._wait_for_one_less(follower):
-                    if follower in self._inputs:
+                    if follower in self._led:
                         ready.append(Ready(follower, self._in_order(follower)))
                     else:
                         self.skipped.append(follower)
-                        over.append((follower, {}))
+                        self.unused += self._inputs.pop(follower, {}).values()
+                        over.append((follower, {}, ()))
         return ready
 
     def _wait_for_one_less(self, key: str) -> int:
@@ -98,7 +118,7 @@ class AllOf:
         return waiting
 
     def _in_order(self, key: str) -> dict[str, Any]:
-        came = self._inputs.pop(key)
+        came = self._inputs.pop(key, {})
         return {source: came[source] for source in self._edges.sources[key] if source in came}
 
 
@@ -106,7 +126,7 @@ class AllOf:
 class Steps:
     """Step after step, as long as something is delivered."""
 
-    __slots__ = ("_edges", "_next", "_running", "_steps", "exhausted", "skipped")
+    __slots__ = ("_edges", "_next", "_running", "_steps", "exhausted", "skipped", "unused")
 
     def __init__(self, edges: Edges, max_steps: int) -> None:
         """Stand before the first step; START is what is running."""
@@ -116,8 +136,14 @@ class Steps:
         self._steps = max_steps
         self.exhausted = False
         self.skipped: list[str] = []
+        self.unused: list[Any] = []
 
-    def done(self, source: str, deliveries: Mapping[str, Any]) -> list[Ready]:
+    def done(
+        self,
+        source: str,
+        deliveries: Mapping[str, Any],
+        led: Collection[str] | None = None,  # noqa: ARG002 - what is delivered leads
+    ) -> list[Ready]:
         """Take what a node delivered; return the next step once this one is done."""
         for follower in self._edges.followers.get(source, ()):
             if follower in deliveries:
@@ -127,8 +153,10 @@ class Steps:
             return []
         came, self._next = self._next, {}
         if END in came:  # what was chosen beside it is not executed
-            self.skipped += [key for key in came if key != END]
-            came = {END: came[END]}
+            end = came.pop(END)
+            self.skipped += came
+            self.unused += [value for inputs in came.values() for value in inputs.values()]
+            came = {END: end}
         ready = [Ready(key, self._in_order(key, inputs)) for key, inputs in came.items()]
         self._running = len(ready)
         if END not in came:  # reaching it is no step
