@@ -163,10 +163,10 @@ class SdkProvider(ABC):
 
 def failure(
     provider: str,
-    message: str,
+    message: object,
     *,
     status: int | None = None,
-    codes: tuple[str | None, ...] = (),
+    codes: tuple[object, ...] = (),
     request_id: str | None = None,
     retry_after: float | None = None,
 ) -> ProviderError:
@@ -174,23 +174,24 @@ def failure(
 
     Args:
         provider: its name.
-        message: its words.
+        message: its words; what is no text, as servers may send anything, is told as Python writes it.
         status: the HTTP status, if it is one of failure.
-        codes: its own words for the kind of failure, the most exact one first.
+        codes: its own words for the kind of failure, the most exact one first; what is no text is passed over.
         request_id: its name of the request.
         retry_after: the seconds after which it may be asked again.
     """
-    given = [code for code in codes if code]
+    words = str(message)
+    given = [code for code in codes if isinstance(code, str) and code]
     chosen = next((_BY_CODE[code.lower()] for code in given if code.lower() in _BY_CODE), None)
-    if (chosen is None or chosen is BadRequestError) and _TOO_LONG.search(message):
+    if (chosen is None or chosen is BadRequestError) and _TOO_LONG.search(words):
         chosen = ContextTooLongError
     code = given[0] if given else None
     if chosen is None and status is not None and status >= 400:
         return error_of_status(
-            status, message, provider=provider, code=code, request_id=request_id, retry_after=retry_after
+            status, words, provider=provider, code=code, request_id=request_id, retry_after=retry_after
         )
     return (chosen or ProviderError)(
-        message, provider=provider, status=status, code=code, request_id=request_id, retry_after=retry_after
+        words, provider=provider, status=status, code=code, request_id=request_id, retry_after=retry_after
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Any, ClassVar, cast, final
 
@@ -31,7 +31,6 @@ from sideband.providers._sdk import (
     connect_timeout,
     failure,
     response_frame,
-    told,
     tool_arguments,
     unsupported,
 )
@@ -103,7 +102,7 @@ class Ollama(SdkProvider):
         )
         answer = _Answer()
         async with aclosing(stream):
-            async for chunk in stream:
+            async for chunk in _read(stream):
                 for frame in answer.frames(chunk):
                     yield frame
 
@@ -116,7 +115,16 @@ class Ollama(SdkProvider):
             return ProviderError(str(error), provider=self.name)
         # An error within a stream has no status of its own.
         status = error.status_code if error.status_code >= 400 else None
-        return failure(self.name, _message(error), status=status)
+        return failure(self.name, error.error, status=status)
+
+
+async def _read(stream: AsyncIterator[ollama.ChatResponse]) -> AsyncGenerator[ollama.ChatResponse, None]:
+    """Give a stream's chunks; where the SDK fails over JSON that is no object, say so."""
+    try:
+        async for chunk in stream:
+            yield chunk
+    except AttributeError as error:
+        raise ollama.RequestError(f"the server sent what cannot be read ({error})") from error
 
 
 @final
@@ -152,15 +160,6 @@ class _Answer:
             load_duration=chunk.load_duration and chunk.load_duration / 1e9,
         )
         return [Frame.usage(usage), end]
-
-
-def _message(error: ollama.ResponseError) -> str:
-    """Return what the server said, which the SDK has as its JSON."""
-    try:
-        said: object = json.loads(error.error)
-    except ValueError:
-        return error.error
-    return told(said, "error") or error.error
 
 
 def _asked(provider: str, request: Request) -> dict[str, Any]:
