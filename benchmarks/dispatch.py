@@ -4,7 +4,8 @@
     python benchmarks/dispatch.py single lists        some of them
 
 1. single: standing callers, each with one item at a time, an identity function executed inline; the floor is the
-   same callers awaiting plain futures that one callback resolves. CPU time.
+   same callers awaiting plain futures that one callback resolves. Then with four keys, costs and three priorities
+   among the callers. CPU time.
 2. lists: the same items through `dispatch_many`, in lists of 64. CPU time.
 3. model: a batch function that takes a fixed time and a time for each item; the ideal is the same function called
    with full batches back to back.
@@ -55,15 +56,19 @@ def run(program: Callable[[], Coroutine[Any, Any, float]]) -> Callable[[], float
 # -- single and lists ------------------------------------------------------------------------------
 
 
-async def standing(call: Callable[[int], Any], items: int, callers: int) -> float:
-    """Return the CPU seconds of callers that await one item after the other."""
+async def standing(
+    call: Callable[[int], Any] | list[Callable[[int], Any]], items: int, callers: int
+) -> float:
+    """Return the CPU seconds of callers that await one item after the other; they share the calls that there are."""
+    calls = call if isinstance(call, list) else [call]
 
-    async def caller(count: int) -> None:
-        for item in range(count):
-            await call(item)
+    async def caller(number: int, count: int) -> None:
+        own = calls[number % len(calls)]
+        for item in range(number, number + count):
+            await own(item)
 
     started = time.process_time()
-    await asyncio.gather(*[caller(items // callers) for _ in range(callers)])
+    await asyncio.gather(*[caller(number, items // callers) for number in range(callers)])
     return time.process_time() - started
 
 
@@ -96,12 +101,33 @@ async def dispatched(items: int, callers: int) -> float:
         return await standing(serving.dispatch, items, callers)
 
 
+async def graded(items: int, callers: int, how: str) -> float:
+    """Dispatch with what the policy has to know of each item: its key, its cost, its priority."""
+    options: dict[str, Any] = {}
+    if "key" in how:
+        options["key"] = lambda item: item % 4
+    if "cost" in how:
+        options["cost"] = lambda item: 1 + item % 7
+        options["max_cost"] = 7 * callers
+    async with Serving(
+        identity, batch_size=callers, executor="inline", max_queue=callers, **options
+    ) as serving:
+        if "priority" not in how:
+            return await standing(serving.dispatch, items, callers)
+        calls = [functools.partial(serving.dispatch, priority=priority) for priority in range(3)]
+        return await standing(calls, items, callers)
+
+
+GRADES = ["key", "cost", "priority", "key, cost, priority"]
+
+
 def single(options: argparse.Namespace) -> list[Row]:
     n, callers = options.items, options.callers
     seen = interleave(
         {
             "plain futures": run(lambda: plain_futures(n, callers)),
             "dispatch": run(lambda: dispatched(n, callers)),
+            **{f"dispatch, {how}": run(lambda how=how: graded(n, callers, how)) for how in GRADES},
         },
         options.repetitions,
     )

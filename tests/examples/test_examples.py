@@ -19,6 +19,7 @@ FACTS = {
     "cost_per_user.py": "all: 144 tokens",
     "first_handler.py": "  Tool look_up fails with KeyError('carrier')",
     "model_with_state.py": "b'': ValueError('an empty text')",
+    "priorities_and_keys.py": "urgent: GOOD EVENING NOW",
     "stream_progress.py": "[####################] 40 of 40 texts, 380 tokens",
     "worker_processes.py": "failed: serving 'Primes': worker process",
     "sync_threads.py": "calls by caller: {'report': 100}",

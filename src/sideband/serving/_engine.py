@@ -10,12 +10,13 @@ import asyncio
 import threading
 from asyncio import Future
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, final
 
 from sideband.errors import DispatchTimeoutError, QueueFullError, ServingClosedError
 from sideband.serving._clock import clock_of
 from sideband.serving._execution import Execution, Surroundings
+from sideband.serving._grading import Grading
 from sideband.serving._isolate import Attempt
 from sideband.serving._model import Processes, Source
 from sideband.serving._partitions import Partitions
@@ -170,10 +171,15 @@ class Engine:
             self._schedule()
         return single
 
-    def submit_graded(self, value: Any, grade: tuple[Hashable, float, int]) -> Single:
-        """As `submit_one`, with a key, a cost and a priority."""
+    def submit_graded(self, value: Any, priority: int, grading: Grading) -> Single:
+        """As `submit_one`, with a priority, and the key and the cost that the item has.
+
+        Raises:
+            Exception: what they raised.
+        """
+        key, cost = grading.grade(value, priority)
         now = self._turn if self._scheduled else self.time()
-        single = Graded(value, Future(loop=self.loop), now, grade)
+        single = Graded(value, Future(loop=self.loop), now, key, cost, priority)
         if self._queue.waiting >= self._policy.gate:
             self.submit((single,))
         else:

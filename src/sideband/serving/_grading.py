@@ -17,9 +17,6 @@ __all__ = ["Grading", "check_priority"]
 _UTMOST = 1_000_000
 """The greatest priority, and the least with a minus: what an age in seconds can still be compared with."""
 
-_PLAIN = (int, float)
-"""The usual types of a cost."""
-
 
 def check_priority(priority: Any) -> None:
     """Refuse what is no priority.
@@ -28,8 +25,6 @@ def check_priority(priority: Any) -> None:
         TypeError: it is no whole number.
         ValueError: it is out of range.
     """
-    if type(priority) is int and -_UTMOST <= priority <= _UTMOST:
-        return
     if not isinstance(priority, int) or isinstance(priority, bool):
         msg = f"priority must be a whole number, got {priority!r}"
         raise TypeError(msg)
@@ -53,8 +48,8 @@ class Grading:
         if settings.oversized == "refuse" and settings.max_cost is not None:
             self._utmost = settings.max_cost
 
-    def grade(self, item: Any, priority: int) -> tuple[Hashable, float, int]:
-        """Return the key, the cost and the priority of an item.
+    def grade(self, item: Any, priority: int) -> tuple[Hashable, float]:
+        """Return the key and the cost of an item; check its priority.
 
         Raises:
             Exception: what `key` or `cost` raised.
@@ -63,7 +58,7 @@ class Grading:
             OversizedItemError: the item costs too much.
         """
         # Written out, since it is done for each item: the checks as functions are below.
-        if priority:
+        if priority and not (type(priority) is int and -_UTMOST <= priority <= _UTMOST):
             check_priority(priority)
         key: Any = None
         cost: Any = 0
@@ -75,9 +70,9 @@ class Grading:
                 self._checked_key(key)
         if self._cost is not None:
             cost = self._cost(item)
-            if type(cost) not in _PLAIN or not 0 <= cost <= self._utmost:
+            if not ((type(cost) is float or type(cost) is int) and 0 <= cost <= self._utmost):
                 cost = self._checked_cost(cost)
-        return key, cost, priority
+        return key, cost
 
     def parts(self, receiver: Receiver, values: list[Any], now: float, base: int = 0) -> list[Items[Any]]:
         """Return the parts of a request, from its item `base` on: rows of neighbouring items with equal keys.

@@ -101,7 +101,9 @@ class Limits:
 class Lane(Generic[P]):
     """The waiting parts of one key, and the batches that are due among them."""
 
-    __slots__ = ("_gone", "_parts", "_ranked", "_ranks", "cost", "filled", "limits", "waiting")
+    __slots__ = (
+        "_fresh", "_gone", "_least", "_parts", "_ranked", "_ranks", "cost", "filled", "limits", "waiting",
+    )  # fmt: skip
 
     def __init__(self, limits: Limits) -> None:
         """Start empty."""
@@ -111,31 +113,36 @@ class Lane(Generic[P]):
         self.cost: float = 0
         """What they cost together."""
         self.filled = False
-        """Whether the part that was added last found or made the next batch full."""
+        """Whether a part that was added made the next batch full, since that was last looked at."""
         self._gone = 0  # parts that stand in `_parts` and wait no more
         self._parts: deque[P] = deque()  # in the order in which they came
         # While parts of another priority than 0 wait: all of them by rank, and how many were ever ranked.
         self._ranked: list[tuple[float, int, P]] | None = None
+        self._fresh: list[tuple[float, int, P]] = []  # of them those that have no place yet
+        self._least = float("inf")  # no rank is known to be less
         self._ranks = 0
 
     def add(self, part: P) -> bool:
         """Let a part wait; tell whether it is the first now, or has made the next batch full."""
         part.waiting = True
         self._parts.append(part)
-        self.waiting = waiting = self.waiting + part.size
-        self.cost = cost = self.cost + part.cost
-        limits = self.limits
-        before, self.filled = self.filled, waiting >= limits.batch_size or cost >= limits.max_cost
-        news = self.filled and not before
-        ranked = self._ranked
-        if ranked is not None:
+        self.waiting += part.size
+        self.cost += part.cost
+        if self._ranked is not None:
+            rank = part.arrived - part.priority * self.limits.ageing
             self._ranks = number = self._ranks + 1
-            insort(ranked, (part.arrived - part.priority * limits.ageing, number, part))
-            return news or ranked[0][2] is part or not ranked[0][2].waiting
-        if part.priority:
+            self._fresh.append((rank, number, part))
+            if rank < self._least:
+                self._least = rank
+                return True
+        elif part.priority:
             self._rank_all()
             return True
-        return news
+        if self.filled:
+            return False
+        limits = self.limits
+        self.filled = filled = self.waiting >= limits.batch_size or self.cost >= limits.max_cost
+        return filled
 
     def add_single(self, part: P) -> None:
         """As `add`, for one item without priority and cost, made to wait already: the hot path."""
@@ -143,7 +150,7 @@ class Lane(Generic[P]):
         self.waiting += 1
         if self._ranked is not None:
             self._ranks += 1
-            insort(self._ranked, (part.arrived, self._ranks, part))
+            self._fresh.append((part.arrived, self._ranks, part))
 
     def remove(self, part: P) -> int:
         """Take out what still waits of a part, wherever it stands; return how many items that were."""
@@ -187,14 +194,23 @@ class Lane(Generic[P]):
     def take(self) -> list[P]:
         """Take out the next batch; something has to wait."""
         limits = self.limits
-        everything = self.waiting <= limits.batch_size and not self._gone and self._ranked is None
-        if not everything or limits.max_cost != float("inf"):
+        if self.waiting > limits.batch_size:
             return self._take_some()
-        taken = list(self._parts)
-        for part in taken:
+        everything = self._row()
+        if limits.max_cost != float("inf") and sum([part.cost for part in everything]) > limits.max_cost:
+            return self._take_some()
+        for part in everything:
             part.waiting = False
         self._empty()
-        return taken
+        return everything
+
+    def _row(self) -> list[P]:
+        """Return all that waits, in the order in which it is executed."""
+        ranked = self._ranked
+        if ranked is not None:
+            self._merge(ranked)
+            return [entry[2] for entry in ranked if entry[2].waiting]
+        return [part for part in self._parts if part.waiting] if self._gone else list(self._parts)
 
     def drain(self) -> list[P]:
         """Take out everything that waits, in the order in which it came."""
@@ -209,9 +225,23 @@ class Lane(Generic[P]):
         ranked = self._ranked
         if ranked is None:
             return self._oldest()
+        self._merge(ranked)
         if not ranked[0][2].waiting:
-            del ranked[: next(place for place, entry in enumerate(ranked) if entry[2].waiting)]
+            waiting = (place for place, entry in enumerate(ranked) if entry[2].waiting)
+            del ranked[: next(waiting, len(ranked))]
+        self._least = ranked[0][0]
         return ranked[0][2]
+
+    def _merge(self, ranked: list[tuple[float, int, P]]) -> None:
+        """Put those that came lately in their places."""
+        fresh = self._fresh
+        if len(fresh) * 8 >= len(ranked):
+            ranked += fresh
+            ranked.sort()
+        else:
+            for entry in fresh:
+                insort(ranked, entry)
+        fresh.clear()
 
     def _oldest(self) -> P:
         parts = self._parts
@@ -222,6 +252,8 @@ class Lane(Generic[P]):
 
     def _take_some(self) -> list[P]:
         ranked, limit = self._ranked, self.limits.max_cost
+        if ranked is not None:
+            self._merge(ranked)
         row = self._parts if ranked is None else (entry[2] for entry in ranked)
         room, used = self.limits.batch_size, 0.0
         taken: list[P] = []
@@ -273,9 +305,8 @@ class Lane(Generic[P]):
     def _rank_all(self) -> None:
         ageing = self.limits.ageing
         parts = [part for part in self._parts if part.waiting]
-        self._ranked = sorted(
-            [(part.arrived - part.priority * ageing, n, part) for n, part in enumerate(parts)]
-        )
+        self._fresh = [(part.arrived - part.priority * ageing, n, part) for n, part in enumerate(parts)]
+        self._ranked = []
         self._ranks = len(parts)
 
     def _tidy(self) -> None:
@@ -285,6 +316,7 @@ class Lane(Generic[P]):
             self._parts = deque([part for part in self._parts if part.waiting])
             self._gone = 0
             if self._ranked is not None:
+                self._merge(self._ranked)
                 self._ranked = [entry for entry in self._ranked if entry[2].waiting]
 
     def _empty(self) -> None:
@@ -292,3 +324,4 @@ class Lane(Generic[P]):
         self.waiting = self._gone = 0
         self.cost = 0
         self._ranked = None
+        self._fresh.clear()

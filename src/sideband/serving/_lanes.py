@@ -43,6 +43,7 @@ class _KeyLane(Lane[P]):
     def take_place(self) -> _Place[P]:
         """Return its place among those that are not due yet."""
         self.filled = self.full
+        self.first()  # from now on only who goes in front of it is news
         self.place = place = (self._due(), self.turn, self)
         return place
 
@@ -95,7 +96,7 @@ class Lanes(Generic[P]):
             lane = self._lanes[part.key] = _KeyLane(self._limits, part.key, self._turns)
         self.waiting += part.size
         if lane.add(part) or lane.place is None:
-            self.full = self.full or lane.filled
+            self.full = self.full or lane.full
             self._place(lane)
 
     def add_single(self, part: P) -> None:

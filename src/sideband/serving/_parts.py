@@ -218,15 +218,23 @@ class Graded(Single):
 
     __slots__ = ("cost", "key", "priority")
 
-    def __init__(
-        self, value: Any, future: asyncio.Future[Any], arrived: float, grade: tuple[Hashable, float, int]
+    def __init__(  # noqa: PLR0917 - as many as they are, since many are made
+        self,
+        value: Any,
+        future: asyncio.Future[Any],
+        arrived: float,
+        key: Hashable,
+        cost: float,
+        priority: int,
     ) -> None:
         """Resolve `future` with what becomes of `value`."""
         self.value = value
         self.future = future
         self.arrived = arrived
         self.waiting = False
-        self.key, self.cost, self.priority = grade
+        self.key = key
+        self.cost = cost
+        self.priority = priority
 
 
 Part = Items[Any] | Single

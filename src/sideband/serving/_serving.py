@@ -290,7 +290,7 @@ class Serving(SyncCalls[T, R]):
         ):
             # The hot path: a future for an item, and nothing else that waits.
             if priority or self._asking:
-                single = engine.submit_graded(value, self._dispatcher.grading.grade(value, priority))
+                single = engine.submit_graded(value, priority, self._dispatcher.grading)
             else:
                 single = engine.submit_one(value)
             try:
