@@ -10,13 +10,14 @@ from typing import Any, cast
 
 import pytest
 
-from sideband.components import ChatModelOutput, Message, ToolDefinition, ToolResult
+from sideband.components import ChatModelOutput, Message, ToolDefinition
 from sideband.generation import (
     AuthenticationError,
     ContextTooLongError,
     Options,
     ProviderConnectionError,
     Request,
+    Runtime,
     join_frames,
 )
 from sideband.providers import LocalModel, load
@@ -95,17 +96,29 @@ async def test_an_answer_that_is_cut_off_says_so(provider: SdkProvider) -> None:
     assert output.usage.output_tokens == 5
 
 
-async def test_a_tool_is_called_and_its_result_read(provider: SdkProvider) -> None:
-    """A whole round: the call, its result, and an answer that has what it said."""
-    options = Options(temperature=0, max_tokens=60)
-    called = await answer(provider, QUESTION, tools=(WEATHER,), options=options)
+async def test_a_tool_is_called(provider: SdkProvider) -> None:
+    """Real fragments of a real call, in each protocol's own events."""
+    called = await answer(provider, QUESTION, tools=(WEATHER,), options=Options(temperature=0, max_tokens=60))
     (call,) = called.message.tool_calls
-    result = Message.tool(ToolResult(call.id, call.name, "Rain all day, 12 degrees."))
-    told = await answer(provider, QUESTION, called.message, result, tools=(WEATHER,))
 
     assert called.finish_reason == "tool_calls"
     assert (call.name, call.parsed) == ("get_weather", {"city": "Rome"})
-    assert "rain" in told.message.text.lower()
+
+
+async def test_a_runtime_executes_the_tools_that_the_model_asks_for(local_model: LocalModel) -> None:
+    """The whole loop with a real model: its call, our function, its answer."""
+    cities: list[str] = []
+
+    def get_weather(city: str) -> str:
+        """Tell the weather in a city."""
+        cities.append(city)
+        return "Rain all day, 12 degrees."
+
+    runtime = Runtime(local_model, tools=[get_weather])
+    text = await runtime.generate(Request((QUESTION,), options=Options(temperature=0, max_tokens=40))).text()
+
+    assert cities == ["Rome"]
+    assert "rain" in text.lower()
 
 
 async def test_an_answer_fits_its_schema(local_model: LocalModel) -> None:
