@@ -76,4 +76,5 @@ def flatten(nodes: Mapping[str, Node], path: tuple[str, ...] = ()) -> Iterator[t
     """Give the path of each node, those of graphs inside of graphs too."""
     for key, node in nodes.items():
         yield (*path, key)
-        yield from flatten(node.shape.nodes or {}, (*path, key))
+        if node.shape.plan is not None:
+            yield from flatten(node.shape.plan.nodes, (*path, key))

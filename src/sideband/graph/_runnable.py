@@ -20,11 +20,13 @@ from collections.abc import (
     Iterable,
 )
 from contextvars import copy_context
-from typing import Any, Generic, NamedTuple, TypeVar, cast, final
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast, final, overload
 
+from sideband.graph._draw import Direction, mermaid
 from sideband.graph._errors import UnknownNodeError
 from sideband.graph._execution import Execution
 from sideband.graph._flow import is_stream
+from sideband.graph._picture import picture
 from sideband.graph._plan import Plan, flatten
 from sideband.graph._schedule import END, START
 from sideband.graph._shape import Shape
@@ -32,7 +34,7 @@ from sideband.graph._state import Level, current_level
 from sideband.handlers import HandlerLike, entries
 from sideband.observe import component, transform
 from sideband.observe._bound import Bound, Values
-from sideband.runs import Component
+from sideband.runs import Component, Run
 from sideband.scope._scope import current_scope, restore
 from sideband.streams import Stream, from_iterable
 
@@ -120,6 +122,46 @@ class Runnable(Generic[In, Out]):
     def nodes(self) -> tuple[tuple[str, ...], ...]:
         """The path of each node, those of graphs inside of this one too: what `at` can name."""
         return tuple(flatten(self._plan.nodes))
+
+    @overload
+    def draw(
+        self,
+        *,
+        runs: Iterable[Run] = (),
+        format: Literal["mermaid", "svg"] = "mermaid",
+        direction: Direction = "TD",
+    ) -> str: ...
+    @overload
+    def draw(
+        self,
+        *,
+        runs: Iterable[Run] = (),
+        format: Literal["png"],
+        direction: Direction = "TD",
+    ) -> bytes: ...
+    def draw(
+        self,
+        *,
+        runs: Iterable[Run] = (),
+        format: Literal["mermaid", "svg", "png"] = "mermaid",  # noqa: A002
+        direction: Direction = "TD",
+    ) -> str | bytes:
+        """Draw the graph; graphs inside of it are boxes, branches dotted and labelled with what is chosen.
+
+        Args:
+            runs: of one call, a `Recorder`'s for instance: each node then shows how long it took, how often it
+                was executed, and how that ended. A node that was not executed is drawn pale.
+            format: the text of a Mermaid flowchart, which many a page and editor shows as a picture; or that
+                picture as SVG text, or PNG bytes, drawn by Mermaid itself without a browser.
+            direction: top to bottom, or left to right.
+
+        Cost: a picture takes about a second the first time, for its library is loaded then.
+
+        Raises:
+            MissingExtraError: a picture is wanted, and `sideband[draw]` is not installed.
+            ValueError: there is no such format, or direction.
+        """
+        return picture(mermaid(self._plan, runs, direction), format)
 
     def __repr__(self) -> str:
         """Show the kind, the name and how many nodes there are."""
@@ -243,7 +285,7 @@ class Runnable(Generic[In, Out]):
             def call(given: Any) -> Any:
                 return self._within(waiting, given, ())
 
-        return Shape(call, self._takes, takes_stream, self._gives, gives_stream, not gives_stream, plan.nodes)
+        return Shape(call, self._takes, takes_stream, self._gives, gives_stream, not gives_stream, plan)
 
     # -- what surrounds a call -------------------------------------------------------------------
 

@@ -42,8 +42,8 @@ class Shape(NamedTuple):
     gives_stream: bool
     awaits: bool
     """Whether calling it gives something to await."""
-    nodes: Mapping[str, Any] | None = None
-    """The nodes of a graph that is a node."""
+    plan: Any = None
+    """The plan of a graph that is a node."""
     passes: bool = False
     """Whether it gives what it is given, value or stream."""
     parameters: Mapping[str, Wanted] | None = None
