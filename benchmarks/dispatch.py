@@ -27,7 +27,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +57,10 @@ def run(program: Callable[[], Coroutine[Any, Any, float]]) -> Callable[[], float
 
 
 async def standing(
-    call: Callable[[int], Any] | list[Callable[[int], Any]], items: int, callers: int
+    call: Callable[[int], Any] | Sequence[Callable[[int], Any]], items: int, callers: int
 ) -> float:
     """Return the CPU seconds of callers that await one item after the other; they share the calls that there are."""
-    calls = call if isinstance(call, list) else [call]
+    calls = [call] if callable(call) else call
 
     async def caller(number: int, count: int) -> None:
         own = calls[number % len(calls)]
