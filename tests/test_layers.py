@@ -24,7 +24,14 @@ CORE = [
     "generation",
     "graph",
 ]
-LAZY = {("generation", "_schema.py", "pydantic"), ("graph", "_picture.py", "mermaidx")}
+LAZY = {
+    ("generation", "_retry.py", "tenacity"),
+    ("generation", "_runtime.py", "pydantic"),
+    ("generation", "_schema.py", "pydantic"),
+    ("generation", "_structured.py", "pydantic"),
+    ("generation", "_structured.py", "pydantic_core"),
+    ("graph", "_picture.py", "mermaidx"),
+}
 """What belongs to an extra, and is imported inside of a function, when it is needed."""
 
 

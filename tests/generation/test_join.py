@@ -15,7 +15,7 @@ from sideband.components import (
     ToolResult,
     Usage,
 )
-from sideband.generation import MESSAGE_METADATA, Frame, FrameJoiner, ResponseMeta, join_frames
+from sideband.generation import MESSAGE_METADATA, RESTART, Frame, FrameJoiner, ResponseMeta, join_frames
 from sideband.streams import join
 
 
@@ -113,3 +113,22 @@ def test_a_joiner_can_be_read_at_any_time(texts: list[str], place: int) -> None:
 
     assert so_far == "".join(texts[:place])
     assert joiner.value.text == "".join(texts)
+
+
+def test_what_came_before_a_restart_is_void() -> None:
+    """The message and the response are those of the answer that began anew; what was consumed still counts."""
+    frames = [
+        Frame.text("no"),
+        Frame.usage(Usage(input_tokens=3)),
+        Frame.response(ResponseMeta("m", "length")),
+        Frame.control(RESTART),
+        Frame.control("flush"),
+        Frame.text("yes"),
+        Frame.usage(Usage(input_tokens=4)),
+    ]
+
+    output = join_frames(frames)
+
+    assert output.message == Message.assistant("yes")
+    assert output.usage == Usage(input_tokens=7)
+    assert output.finish_reason is None

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sideband import Abort, callbacks, current_run
+from sideband import Abort, callbacks, component, current_run
 from sideband.components import ChatModelInput, Message, ToolCall, Usage
 from sideband.errors import HandlerRefusedError
 from sideband.generation import (
@@ -30,6 +30,7 @@ from sideband.generation import (
 from sideband.testing import Recorder, check_lifecycle
 
 from .helpers import RESPONSE, TEXT, USED, WHOLE, Noting
+from .toolkit import add
 
 CALL = Frame.tool_call(ToolCall("c", "look"))
 
@@ -252,6 +253,41 @@ async def test_a_runtime_stands_wherever_a_provider_can() -> None:
 
     assert hook.names == ["start", "frame", "frame", "end"]
     assert hook.started.provider == "scripted"
+
+
+@pytest.mark.parametrize("tools", [False, True])
+async def test_hooks_of_a_runtime_see_what_happens_in_a_provider_that_says_so(tools: bool) -> None:
+    """In a provider with `makes_runs`, at each of its steps; the consumer's scope stays its own."""
+
+    @component("Retriever")
+    def look_up() -> None: ...
+
+    class Looking:
+        makes_runs = True
+
+        async def generate(self, request: Request) -> AsyncIterator[Frame]:
+            look_up()
+            yield Frame.text("a")
+            look_up()
+            yield RESPONSE
+
+    recorder = Recorder()
+    stream = Runtime(Looking(), hooks=[recorder], tools=[add] if tools else []).generate("a")
+    async for _ in stream:
+        look_up()
+
+    assert len(recorder.runs("look_up")) == 2
+    assert all(run.parent is not None for run in recorder.runs("look_up"))
+    check_lifecycle(recorder)
+
+
+async def test_hooks_of_an_inner_runtime_see_its_generation() -> None:
+    """Niro, statement 104: each runtime's hooks see what that runtime asks."""
+    outer, inner = Noting(), Noting()
+
+    await Runtime(Runtime(Scripted(), hooks=[inner]), hooks=[outer]).generate("a").text()
+
+    assert outer.names == inner.names == ["start", "frame", "frame", "end"]
 
 
 # -- pipelines ----------------------------------------------------------------------------------------

@@ -16,7 +16,15 @@ from sideband.generation._errors import (
     error_of_status,
     seconds_to_wait,
 )
-from sideband.generation._frames import MESSAGE_METADATA, CustomContent, Frame, FrameKind, ResponseMeta
+from sideband.generation._frames import (
+    MESSAGE_METADATA,
+    RESTART,
+    CustomContent,
+    Frame,
+    FrameKind,
+    ResponseMeta,
+)
+from sideband.generation._generation_stream import GenerationStream, ValueStream
 from sideband.generation._hook import GenerationHook, compose
 from sideband.generation._info import GenerateEndInfo, GenerateStartInfo
 from sideband.generation._join import FrameJoiner, join_frames
@@ -30,7 +38,8 @@ from sideband.generation._pipeline import (
 )
 from sideband.generation._provider import Provider, provider_name
 from sideband.generation._request import Askable, Options, Request
-from sideband.generation._runtime import GenerationStream, Runtime
+from sideband.generation._runtime import Runtime
+from sideband.generation._structured import Mismatch, NoOutputError, OutputError
 from sideband.generation._tools import (
     RoundLimitError,
     Tool,
@@ -43,6 +52,7 @@ from sideband.generation._wrap import wrap_stream
 
 __all__ = [
     "MESSAGE_METADATA",
+    "RESTART",
     "TOOL_CALL",
     "TOOL_RESULT",
     "Askable",
@@ -58,8 +68,11 @@ __all__ = [
     "GenerationHook",
     "GenerationStream",
     "Message",
+    "Mismatch",
     "ModelNotFoundError",
+    "NoOutputError",
     "Options",
+    "OutputError",
     "OverloadedError",
     "Provider",
     "ProviderConnectionError",
@@ -81,6 +94,7 @@ __all__ = [
     "TruncatedStream",
     "UnknownToolError",
     "Usage",
+    "ValueStream",
     "accumulate_text",
     "compose",
     "error_of_status",

@@ -12,7 +12,7 @@ from sideband.components import (
     ToolResult,
     Usage,
 )
-from sideband.generation._frames import MESSAGE_METADATA, CustomContent, Frame, ResponseMeta
+from sideband.generation._frames import MESSAGE_METADATA, RESTART, CustomContent, Frame, ResponseMeta
 from sideband.streams import accumulator
 
 __all__ = ["FrameJoiner", "join_frames"]
@@ -24,6 +24,7 @@ class FrameJoiner:
     """Puts frames together as they come: text, parts and calls of tools into one message, usages into their sum.
 
     After results of tools that were executed on the way the model answers anew: the message is then the last one.
+    So it is after a control frame `RESTART`; the usage of what it makes void still counts.
 
     Registered for `sideband.streams.join`, which makes the `value` of frames, the message.
 
@@ -85,6 +86,12 @@ class FrameJoiner:
         if content.type == MESSAGE_METADATA and isinstance(content.data, Mapping):
             self._say(Message("assistant", metadata=data))
 
+    def _control(self, content: Any) -> None:
+        if content == RESTART:
+            self._answered = False
+            self._message = MessageJoiner()
+            self._response = None
+
     def _keep_response(self, content: ResponseMeta) -> None:
         self._response = content
 
@@ -123,10 +130,11 @@ _TAKERS: dict[str, Callable[[FrameJoiner, Any], None]] = {
     "tool_call": FrameJoiner._tool_call,
     "tool_result": FrameJoiner._tool_result,
     "usage": FrameJoiner._add_usage,
+    "control": FrameJoiner._control,
     "custom": FrameJoiner._custom,
     "response": FrameJoiner._keep_response,
 }
-"""By kind: what is done with a frame's content. Text is dealt with first, and control says nothing of the message."""
+"""By kind: what is done with a frame's content. Text is dealt with first."""
 
 
 def join_frames(frames: Iterable[Frame]) -> ChatModelOutput:

@@ -8,14 +8,15 @@ from typing import Protocol, runtime_checkable
 from sideband.generation._frames import Frame
 from sideband.generation._request import Request
 
-__all__ = ["Provider", "provider_name"]
+__all__ = ["Provider", "makes_runs", "provider_name"]
 
 
 @runtime_checkable
 class Provider(Protocol):
     """Whoever answers requests with streams of frames: an adapter of an SDK, or a model in this process.
 
-    A provider may have an attribute `name` ("openai"), by which runs, hooks and errors call it.
+    A provider may have an attribute `name` ("openai"), by which runs, hooks and errors call it. One with an
+    attribute `makes_runs` that is true calls components on its way, which the hooks of a `Runtime` are to see, too.
 
     Order: frames come as the model gives them: text as it is written, each call of a tool whole, usage
         as it is told. The last one is `Frame.response(ResponseMeta(…))`, the finish marker.
@@ -40,3 +41,8 @@ def provider_name(provider: object) -> str:
     """Return what a provider calls itself; the name of its class where it says nothing."""
     name = getattr(provider, "name", None)
     return name if isinstance(name, str) and name else type(provider).__name__
+
+
+def makes_runs(provider: object) -> bool:
+    """Tell whether a provider says that it calls components, or other providers, on its way."""
+    return getattr(provider, "makes_runs", False) is True

@@ -7,35 +7,32 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator
 from dataclasses import replace
 from typing import Any, final
 
-from sideband.components import Message, ToolCall, ToolResult
+from sideband.components import Message, ToolResult
 from sideband.generation._frames import Frame, ResponseMeta
 from sideband.generation._join import FrameJoiner
 from sideband.generation._request import Request
 from sideband.generation._toolbox import Toolbox
 from sideband.generation._tools import RoundLimitError
 from sideband.runs import Component, Run
-from sideband.scope._scope import Scope, current_run, current_scope
+from sideband.scope._scope import current_run
 from sideband.streams import Stream
 
-__all__ = ["rounds"]
+__all__ = ["Round", "rounds"]
 
 Ask = Callable[[Request], AsyncIterable[Frame]]
 
 
-async def rounds(
-    request: Request, ask: Ask, toolbox: Toolbox, scope: Scope, limit: int
-) -> AsyncGenerator[Frame]:
+async def rounds(request: Request, ask: Ask, toolbox: Toolbox, limit: int) -> AsyncGenerator[Frame]:
     """Give the frames of all rounds.
 
     Args:
         request: the first one.
         ask: makes a round's stream of its request.
         toolbox: what executes calls.
-        scope: in which tools are executed.
         limit: how often the model may be asked.
 
     Raises:
@@ -43,21 +40,19 @@ async def rounds(
     """
     whole = _whole()
     for number in range(1, limit + 1):
-        round_ = _Round()
+        round_ = Round()
         async with Stream(ask(request)) as stream:
             async for frame in stream:
                 if round_.take(frame):
                     yield frame
-        if round_.joined.usage is not None:
-            yield Frame.usage(round_.joined.usage)
         message = round_.joined.value
+        for frame in round_.end(last=not message.tool_calls):
+            yield frame
         if not message.tool_calls:
-            if round_.response is not None:
-                yield Frame.response(replace(round_.response, usage=None))
             return
         if number == limit:
             raise RoundLimitError(limit, message.tool_calls)
-        results = await _execute(toolbox, message.tool_calls, whole, scope)
+        results = await toolbox.execute(message.tool_calls, whole)
         for result in results:
             yield Frame.tool_result(result)
         request = _next(request, message, results)
@@ -72,31 +67,29 @@ def _whole() -> Run | None:
 
 
 @final
-class _Round:
-    """What one answer comes to."""
+class Round:
+    """What one answer of several comes to."""
 
-    __slots__ = ("joined", "response")
+    __slots__ = ("_response", "joined")
 
     def __init__(self) -> None:
+        """Start without a frame."""
         self.joined = FrameJoiner()
-        self.response: ResponseMeta | None = None
+        self._response: ResponseMeta | None = None
 
     def take(self, frame: Frame) -> bool:
         """Keep a frame; tell whether it goes on at once."""
         self.joined.add(frame)
         if frame.kind == "response":
-            self.response = frame.content
+            self._response = frame.content
         return frame.kind not in {"response", "usage"}
 
-
-async def _execute(
-    toolbox: Toolbox, calls: tuple[ToolCall, ...], whole: Run | None, scope: Scope
-) -> list[ToolResult]:
-    token = current_scope.set(scope)
-    try:
-        return await toolbox.execute(calls, whole)
-    finally:
-        current_scope.reset(token)
+    def end(self, *, last: bool) -> Iterator[Frame]:
+        """Give what was kept: the usage, and of the last answer the response."""
+        if self.joined.usage is not None:
+            yield Frame.usage(self.joined.usage)
+        if last and self._response is not None:
+            yield Frame.response(replace(self._response, usage=None))
 
 
 def _next(request: Request, message: Message, results: list[ToolResult]) -> Request:

@@ -6,29 +6,34 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import fields, replace
-from types import TracebackType
-from typing import Any, Self, final
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, final, overload
 
-from sideband.components import ChatModelInput, ChatModelOutput, Message, ToolResult, Usage
-from sideband.generation._frames import Frame, ResponseMeta
+from sideband.components import ChatModelInput
+from sideband.generation._fit import Fitted, fit
+from sideband.generation._frames import Frame
+from sideband.generation._generation_stream import GenerationStream, ValueStream
 from sideband.generation._info import DEFAULT_MODEL, GenerateStartInfo
 from sideband.generation._join import FrameJoiner
 from sideband.generation._pipeline import Stage
-from sideband.generation._provider import Provider, provider_name
+from sideband.generation._provider import Provider, makes_runs, provider_name
 from sideband.generation._request import Askable, Options, Request
 from sideband.generation._rounds import rounds
+from sideband.generation._structured import Wanted
 from sideband.generation._toolbox import Approve, Toolbox
 from sideband.generation._tools import Tool
-from sideband.generation._wrap import WatchedFrames, watch_frames
+from sideband.generation._wrap import WatchedFrames, for_this_run, watch_frames
 from sideband.handlers import Entry, HandlerLike, entries
-from sideband.observe._bound import Bound
-from sideband.scope._scope import current_scope
-from sideband.streams import Stream
 from sideband.streams._sources import close_source
 
-__all__ = ["GenerationStream", "Runtime"]
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+__all__ = ["Runtime"]
+
+T = TypeVar("T")
 
 _UNSAID = Options()
 
@@ -50,6 +55,8 @@ class Runtime:
     Cancellation: goes to the provider and to the tools that are being executed.
     Threads: one runtime serves any number of tasks at once.
     """
+
+    makes_runs = True
 
     def __init__(
         self,
@@ -89,33 +96,67 @@ class Runtime:
         self._max_rounds = max_rounds
         self.name = provider_name(provider)
 
-    def generate(self, request: Askable, /, *, hooks: Iterable[HandlerLike] = ()) -> GenerationStream:
+    @overload
+    def generate(self, request: Askable, /, *, hooks: Iterable[HandlerLike] = ()) -> GenerationStream: ...
+    @overload
+    def generate(
+        self,
+        request: Askable,
+        /,
+        *,
+        output: type[T] | TypeAdapter[T],
+        repairs: int = 0,
+        hooks: Iterable[HandlerLike] = (),
+    ) -> ValueStream[T]: ...
+    @overload
+    def generate(
+        self, request: Askable, /, *, output: Any, repairs: int = 0, hooks: Iterable[HandlerLike] = ()
+    ) -> ValueStream[Any]: ...
+    def generate(
+        self, request: Askable, /, *, output: Any = None, repairs: int = 0, hooks: Iterable[HandlerLike] = ()
+    ) -> Any:
         """Return the answer as a stream; nothing is asked before its first pull.
+
+        With `output` the answer is to be a value: the type's JSON schema goes with the request, and the stream
+        has `value()` and `values()`. An answer that is not such a value fails the generation.
 
         Args:
             request: a text, a message, several, or a `Request`.
+            output: what the answer is to be: a model of pydantic, a dataclass, a TypedDict, `list[int]`, a
+                Literal, … or a `pydantic.TypeAdapter`.
+            repairs: how often the model is told what is wrong with its answer, and asked again.
             hooks: of this generation, inside of those of the runtime.
 
         Raises:
-            TypeError: it cannot be made a request.
+            TypeError: it cannot be made a request, or the type has no JSON schema.
+            ValueError: the request has a schema of its own, or `repairs` is negative.
             HandlerRefusedError: one of the hooks is none.
+            MissingExtraError: pydantic, which `output` needs, is not installed.
         """
+        if repairs < 0:
+            raise ValueError(f"repairs must be 0 or more, got {repairs!r}")
         asked = self._with_tools(Request.of(request))
         own = (*entries(*hooks), *self._own)
-        if asked.tools and self._toolbox.tools:
-            scope = current_scope.get().with_inner(own)
-
-            def ask(one: Request) -> AsyncIterable[Frame]:
-                return Bound(self._watched(self._answer(one), (), one), ((current_scope, scope),))
-
-            frames: AsyncIterator[Frame] = rounds(asked, ask, self._toolbox, scope, self._max_rounds)
-        else:
-            frames = self._answer(asked)
         joined = FrameJoiner()
-        return GenerationStream(self._watched(frames, own, asked, joined.add), joined, self._pipeline)
+        if output is None:
+            frames = self._frames(asked)
+            watched = self._watched(frames, own, asked, joined.add)
+            return GenerationStream(watched, joined, self._pipeline)
+        if asked.response_schema is not None:
+            raise ValueError("the request has a response_schema: leave it out, or `output`")
+        fitted: Fitted[Any] = Fitted(Wanted(output))
+        asked = replace(asked, response_schema=fitted.wanted.schema)
+        answers = fit(asked, partial(self._frames, several=repairs > 0), fitted, repairs)
+        return ValueStream(self._watched(answers, own, asked, joined.add), joined, self._pipeline, fitted)
 
-    def _answer(self, request: Request) -> AsyncIterator[Frame]:
-        return _Answer(self._provider, request)
+    def _frames(self, asked: Request, *, several: bool = False) -> AsyncIterator[Frame]:
+        """Return the frames of an answer; one of `several` is a run of its own, as a round with tools is."""
+        if asked.tools and self._toolbox.tools:
+            return rounds(asked, self._round, self._toolbox, self._max_rounds)
+        return self._round(asked) if several else _Answer(self._provider, asked)
+
+    def _round(self, request: Request) -> WatchedFrames:
+        return self._watched(_Answer(self._provider, request), (), request)
 
     def _watched(
         self,
@@ -134,7 +175,9 @@ class Runtime:
             metadata=request.metadata,
         )
         value = ChatModelInput(request.messages, request.tools, request.tool_choice, _options(request))
-        return watch_frames(frames, own, told, value, record=record)
+        # Where nothing can happen inside that makes runs, there is no need to pay for a scope at each token.
+        inside = () if isinstance(frames, _Answer) and not makes_runs(self._provider) else own
+        return watch_frames(frames, tuple(map(for_this_run, own)), told, value, record=record, inside=inside)
 
     def _with_tools(self, request: Request) -> Request:
         there = {definition.name for definition in request.tools}
@@ -164,9 +207,9 @@ class _Answer(AsyncIterator[Frame]):
     def __init__(self, provider: Provider, request: Request) -> None:
         """Ask nothing yet."""
         self._provider = provider
-        self._request = request
-        self._source: Any = None
         self._pull: Callable[[], Awaitable[Frame]] = self._first
+        self._request = request
+        self._source: AsyncIterator[Frame] | None = None
 
     def _first(self) -> Awaitable[Frame]:
         self._source = source = aiter(self._provider.generate(self._request))
@@ -186,88 +229,3 @@ class _Answer(AsyncIterator[Frame]):
         """Close the provider's stream, if it was asked for."""
         if self._source is not None:
             await close_source(self._source)
-
-
-@final
-class GenerationStream(AsyncIterator[Frame]):
-    """An answer as it comes: frames, and what they come to.
-
-    Closing: `aclose`, or the end of `async with`, closes the request to the provider.
-    Threads: read it in one task at a time.
-    """
-
-    __slots__ = ("_joined", "_open", "_pull")
-
-    def __init__(self, frames: WatchedFrames, joined: FrameJoiner, pipeline: Iterable[Stage]) -> None:
-        """Stand at the end of a pipeline; `joined` is given the frames before it."""
-        self._joined = joined
-        last: WatchedFrames | Stream[Frame] = frames
-        self._open: list[WatchedFrames | Stream[Frame]] = [last]
-        for stage in pipeline:
-            last = Stream(stage(Stream(last)))
-            self._open.append(last)
-        self._pull: Callable[[], Awaitable[Frame]] = last.__anext__
-
-    def __aiter__(self) -> Self:
-        """Return the stream itself."""
-        return self
-
-    def __anext__(self) -> Any:
-        """Wait for the next frame.
-
-        Raises:
-            ProviderError: the provider gave no answer, or no whole one.
-            RoundLimitError: the model still asks for tools after `max_rounds` answers.
-            Abort: a hook stopped the generation.
-        """
-        return self._pull()
-
-    async def aclose(self) -> None:
-        """Close the request to the provider; harmless if done before."""
-        for stream in reversed(self._open):
-            await stream.aclose()
-
-    async def __aenter__(self) -> Self:
-        """Return the stream; leaving the block closes it."""
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close the stream."""
-        await self.aclose()
-
-    @property
-    def usage(self) -> Usage:
-        """What was consumed so far; complete at the end of the stream."""
-        return self._joined.usage or Usage()
-
-    @property
-    def response(self) -> ResponseMeta | None:
-        """What the provider said of its answer as a whole; None before it did."""
-        return self._joined.response
-
-    @property
-    def message(self) -> Message:
-        """The provider's message so far; with tools, that of the last round."""
-        return self._joined.value
-
-    @property
-    def output(self) -> ChatModelOutput:
-        """Message, usage and response so far."""
-        return self._joined.output
-
-    @property
-    def tool_results(self) -> tuple[ToolResult, ...]:
-        """What tools gave so far, of all rounds."""
-        return tuple(self._joined.tool_results)
-
-    async def text(self) -> str:
-        """Read what is left, close the stream, and return the text that came out of the pipeline."""
-        async with self:
-            return "".join([frame.content async for frame in self if frame.kind == "text"])
-
-    async def collect(self) -> list[Frame]:
-        """Read what is left, close the stream, and return the frames that came out of the pipeline."""
-        async with self:
-            return [frame async for frame in self]

@@ -15,10 +15,15 @@ from sideband.errors import MissingExtraError
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["Arguments"]
+__all__ = ["Arguments", "import_pydantic", "untitled"]
 
 
-def _pydantic() -> Any:
+def import_pydantic() -> Any:
+    """Return pydantic.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
     try:
         import pydantic  # noqa: PLC0415 - an extra, and slow to import
     except ImportError as error:
@@ -38,7 +43,7 @@ class Arguments:
             TypeError: a parameter can only be given by its place, or is one of many, or its type has no schema.
             MissingExtraError: pydantic is not installed.
         """
-        pydantic = _pydantic()
+        pydantic = import_pydantic()
         fields = _fields(name, function)
         config = pydantic.ConfigDict(extra="forbid", protected_namespaces=(), arbitrary_types_allowed=False)
         try:
@@ -46,7 +51,7 @@ class Arguments:
             schema = self._model.model_json_schema()
         except (pydantic.PydanticUserError, NameError) as error:
             raise TypeError(f"the tool {name!r} takes what has no JSON schema: {error}") from error
-        self.schema: dict[str, Any] = _untitled(schema)
+        self.schema: dict[str, Any] = untitled(schema)
 
     def check(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments as the function wants them.
@@ -56,7 +61,7 @@ class Arguments:
         """
         try:
             checked = self._model.model_validate(given)
-        except _pydantic().ValidationError as error:
+        except import_pydantic().ValidationError as error:
             reasons = [
                 f"{'.'.join(map(str, one['loc'])) or 'arguments'}: {one['msg']}"
                 for one in error.errors(include_url=False, include_context=False, include_input=False)
@@ -78,15 +83,15 @@ def _fields(name: str, function: Callable[..., Any]) -> dict[str, Any]:
     return fields
 
 
-def _untitled(schema: Any) -> Any:
-    # The titles repeat the names: they tell a model nothing, and cost tokens.
+def untitled(schema: Any) -> Any:
+    """Return a schema without its titles, which repeat the names: they tell a model nothing, and cost tokens."""
     if isinstance(schema, dict):
         named = typing.cast("dict[str, Any]", schema)
         return {
-            key: {name: _untitled(one) for name, one in value.items()}
+            key: {name: untitled(one) for name, one in value.items()}
             if key == "properties"
-            else _untitled(value)
+            else untitled(value)
             for key, value in named.items()
             if key != "title" or not isinstance(value, str)
         }
-    return [_untitled(one) for one in typing.cast("Any", schema)] if isinstance(schema, list) else schema
+    return [untitled(one) for one in typing.cast("Any", schema)] if isinstance(schema, list) else schema

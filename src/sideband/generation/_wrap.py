@@ -19,10 +19,10 @@ from sideband.handlers import Entry, HandlerLike, Listeners, entries
 from sideband.observe._stream_run import StreamedRun, join
 from sideband.observe._streamed import ObservedAsyncGenerator
 from sideband.runs import Component, Run, RunInfo
-from sideband.scope._scope import listeners_with
+from sideband.scope._scope import current_scope, listeners_with
 from sideband.streams._sources import close_source, iterator_of
 
-__all__ = ["WatchedFrames", "watch_frames", "wrap_stream"]
+__all__ = ["WatchedFrames", "for_this_run", "watch_frames", "wrap_stream"]
 
 
 def wrap_stream(
@@ -70,7 +70,7 @@ def wrap_stream(
         HandlerRefusedError: the hook is none.
         ValueError: `start` is no reading of `time.perf_counter()`, but later than now.
     """
-    own = () if hook is None else tuple(map(_for_this_run, entries(hook)))
+    own = () if hook is None else tuple(map(for_this_run, entries(hook)))
     if listeners_with(own) is None:
         return cast("AsyncIterator[Frame]", source)
     asked = GenerateStartInfo(
@@ -85,7 +85,7 @@ def wrap_stream(
     return watch_frames(source, own, asked, asked, start=start)
 
 
-def _for_this_run(entry: Entry) -> Entry:
+def for_this_run(entry: Entry) -> Entry:
     """Return a handler that is called also where the generation is a part of another: it was given for this one."""
     return entry._replace(conditions=tuple(one for one in entry.conditions if one.when is not is_whole))
 
@@ -98,6 +98,7 @@ def watch_frames(
     *,
     start: float | None = None,
     record: Callable[[Frame], None] | None = None,
+    inside: tuple[Entry, ...] = (),
 ) -> WatchedFrames:
     """Return a stream of frames as a generation, for whoever knows more of it than its counts.
 
@@ -108,6 +109,7 @@ def watch_frames(
         value: the run's input.
         start: when it started, a reading of `time.perf_counter()`.
         record: given each frame as it passes, watched or not, before hooks are; it must not raise.
+        inside: handlers of what happens while the frames are made.
 
     Raises:
         ValueError: `start` is later than now.
@@ -116,14 +118,14 @@ def watch_frames(
         raise ValueError(
             f"start={start!r} is later than now; it has to be a reading of time.perf_counter(), in seconds"
         )
-    return WatchedFrames(source, own, asked, value, start=start, record=record)
+    return WatchedFrames(source, own, asked, value, start=start, record=record, inside=inside)
 
 
 @final
 class WatchedFrames(ObservedAsyncGenerator[Frame, None]):
     """A stream of frames that is watched if somebody listens at its first pull."""
 
-    __slots__ = ("_asked", "_own", "_record", "_start")
+    __slots__ = ("_asked", "_inside", "_own", "_record", "_start")
 
     def __init__(
         self,
@@ -134,12 +136,14 @@ class WatchedFrames(ObservedAsyncGenerator[Frame, None]):
         *,
         start: float | None,
         record: Callable[[Frame], None] | None,
+        inside: tuple[Entry, ...],
     ) -> None:
         """Take a source that has not been pulled."""
         info = RunInfo(Component.CHAT_MODEL, asked.model, asked.provider)
         iterator = cast("AsyncGenerator[Frame, None]", iterator_of(source))
         super().__init__(info, value, iterator, _joined)
         self._asked = asked
+        self._inside = inside
         self._own = own
         self._record = record
         self._start = start
@@ -153,6 +157,8 @@ class WatchedFrames(ObservedAsyncGenerator[Frame, None]):
     def _begin(self, found: Listeners) -> StreamedRun:
         streamed = super()._begin(found)
         run, asked = streamed.run, self._asked
+        if self._inside:
+            streamed.scope = current_scope.get().with_inner(self._inside)
         if self._start is not None:
             run.started_at -= run._t0 - self._start
             run._t0 = self._start
@@ -201,6 +207,8 @@ class _Notes:
         kind = getattr(frame, "kind", None)
         if self._record is not None and kind is not None:
             self._record(frame)
+        if kind == "text" and self._begun:
+            return
         if kind == "usage" and isinstance(frame.content, Usage):
             run.usage = frame.content if run.usage is None else run.usage + frame.content
         elif kind == "response" and isinstance(frame.content, ResponseMeta):

@@ -35,7 +35,7 @@ from sideband.observe._lifecycle import (
     starts_of,
 )
 from sideband.runs import Outcome, Run, RunInfo
-from sideband.scope._scope import current, reset_current, restore, set_current
+from sideband.scope._scope import Scope, current, current_scope, reset_current, restore, set_current
 from sideband.streams import join as accumulate
 
 __all__ = ["StreamedRun", "join", "open_inside", "warn_dropped"]
@@ -71,6 +71,7 @@ class StreamedRun:
         "_kept",
         "_open",
         "_run_in_context",
+        "_scoped",
         "_token",
         "closers",
         "dropped",
@@ -78,6 +79,7 @@ class StreamedRun:
         "note",
         "over",
         "run",
+        "scope",
         "started",
         "telling",
     )
@@ -100,6 +102,9 @@ class StreamedRun:
         """Who waits to close the stream while the handlers of its ending are awaited."""
         self.note: Callable[[Run, Any], None] | None = None
         """What a kind of component records of each chunk on the run, whoever listens; raises nothing, holds no run."""
+        self.scope: Scope | None = None
+        """The scope of the body, where it is not that of the consumer."""
+        self._scoped: Token[Scope] | None = None
         self.started = False
         self.dropped = False
         self.over = False
@@ -116,6 +121,8 @@ class StreamedRun:
     def enter_step(self) -> None:
         """Make the run current, and its handlers' variables visible, in the consumer's context."""
         self._token = set_current(self.run)
+        if self.scope is not None:
+            self._scoped = current_scope.set(self.scope)
         if self._changed is not None:
             self._changed.set()
 
@@ -126,6 +133,9 @@ class StreamedRun:
             self._token = None
             if self._changed is not None:
                 self._changed.reset()
+            if self._scoped is not None:
+                restore(current_scope, self._scoped)
+                self._scoped = None
             restore(current, token)
 
     def start(self) -> Pending | None:
@@ -172,6 +182,9 @@ class StreamedRun:
         # Written out, without the calls of `leave_step` and `enter`: this is felt at each chunk.
         if self._changed is not None:
             self._changed.reset()
+        if self._scoped is not None:
+            current_scope.reset(self._scoped)
+            self._scoped = None
         reset_current(self._token)  # type: ignore[arg-type] # a step is going on
         self._token = None
         self.telling = True
@@ -183,10 +196,8 @@ class StreamedRun:
             run.time_to_first_chunk = time.perf_counter() - run._t0
         if self.note is not None:
             self.note(run, chunk)
-        if self._kept is not None:
-            self._kept.append(chunk)
-        if self._feed is not None:
-            self._feed.publish(chunk)
+        if self._kept is not None or self._feed is not None:
+            self._keep(chunk)
         if not self._calls:
             self.telling = False
             return None
@@ -199,6 +210,12 @@ class StreamedRun:
         if pending is None:
             self.telling = False
         return pending
+
+    def _keep(self, chunk: Any) -> None:
+        if self._kept is not None:
+            self._kept.append(chunk)
+        if self._feed is not None:
+            self._feed.publish(chunk)
 
     def told(self) -> Pending | None:
         """Say that handlers who wait have been told of a chunk; end the run if that was left to us."""

@@ -177,7 +177,8 @@ def _steps(source: AsyncIterator[T]) -> tuple[Callable[[Any], Awaitable[T]], Cal
     async def throw(error: BaseException) -> T:
         raise error
 
-    return lambda _: source.__anext__(), throw
+    pull = source.__anext__
+    return lambda _: pull(), throw
 
 
 async def aend(streamed: StreamedRun, ending: Callable[[], Pending | None]) -> None:
