@@ -308,6 +308,19 @@ async def test_an_error_of_a_key_that_cannot_be_compared_reaches_its_caller() ->
         assert [await first, await waiting] == ["x", "y"]
 
 
+async def test_inline_batches_are_of_one_key_and_within_the_cost() -> None:
+    """As those of a server, in the caller; an error of the key is raised before anything is executed."""
+    log = Log()
+    serving = Serving(log, batch_size=3, key=lambda item: item % 2, cost=lambda item: item, max_cost=8)
+    assert await serving.inline_many(range(8)) == list(range(8))
+    assert await serving.inline(9) == 9
+    assert sorted(log.batches) == [[0, 2, 4], [1, 3], [5], [6], [7], [9]]
+
+    with pytest.raises(TypeError):
+        await serving.inline_many([1, "text"])
+    assert len(log.batches) == 6
+
+
 async def test_numbers_of_other_libraries_are_costs() -> None:
     """Whatever counts as a real number."""
     from fractions import Fraction

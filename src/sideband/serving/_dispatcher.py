@@ -139,7 +139,7 @@ class Dispatcher:
             results = []
         elif options.inline:
             request = InlineRequest(self._inline, call, self.surroundings(), synchronous=synchronous)
-            results = await request.results(mapped)
+            results = await request.results(mapped, self.grading)
         else:
             results = await self._request(call, mapped, options, synchronous=synchronous).results()
         read = len(items) if isinstance(items, list) else mapped.read if isinstance(mapped, Feeding) else 0

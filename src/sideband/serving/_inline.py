@@ -8,15 +8,18 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, final
 from weakref import WeakKeyDictionary
 
 from sideband.errors import WrongThreadError
 from sideband.serving._call import Call
 from sideband.serving._execution import Execution, Surroundings
+from sideband.serving._grading import Grading
 from sideband.serving._isolate import Attempt
 from sideband.serving._model import Blueprint
-from sideband.serving._parts import Items
+from sideband.serving._parts import Part
+from sideband.serving._policy import BatchPolicy
 from sideband.serving._settings import Counters, Settings
 
 __all__ = ["Inline", "InlineRequest"]
@@ -91,17 +94,21 @@ class InlineRequest:
         self._on_loop = inline.blueprint.asynchronous or inline.settings.executor == "inline"
         self._home = threading.get_ident()
 
-    async def results(self, values: list[Any]) -> list[Any]:
+    async def results(self, values: list[Any], grading: Grading) -> list[Any]:
         """Execute the values in batches, one after the other."""
-        call, longest = self._call, self._inline.settings.batch_size
+        call, settings = self._call, self._inline.settings
+        limits = replace(settings.limits, max_queue=len(values))
+        policy: BatchPolicy[Part] = BatchPolicy(limits, keyed=settings.key is not None)
         try:
+            policy.offer(grading.parts(call, values, time.monotonic()))
+            policy.close()  # nothing more comes: all of it is due
             function = await self._prepare()
-            for start in range(0, len(values), longest):
+            while not call.finished:
                 now = time.monotonic()
-                part = Items(call, values, start, min(longest, len(values) - start), now)
-                await self._attempt(Attempt([part]), function)
-                if call.finished:
-                    break
+                [parts] = policy.cut(now, 1)
+                for part in parts:
+                    part.arrived = now  # it has waited for nobody else
+                await self._attempt(Attempt(parts), function)
             return call.outcome()
         finally:
             call.leave()
