@@ -14,9 +14,13 @@ import sideband
 
 
 def public_modules() -> list[str]:
-    """Return the names of all modules without an underscore in front; the application is a program, not an interface."""
+    """Return the names of all modules without an underscore in front.
+
+    The application is a program, not an interface, and what LiteLLM needs is in an environment of its own.
+    """
     found = (module.name for module in pkgutil.walk_packages(sideband.__path__, prefix="sideband."))
-    return ["sideband", *(name for name in found if "._" not in name and not name.startswith("sideband.app"))]
+    left_out = ("sideband.app", "sideband.providers.litellm")
+    return ["sideband", *(name for name in found if "._" not in name and not name.startswith(left_out))]
 
 
 def defined_in(module: ModuleType) -> set[str]:

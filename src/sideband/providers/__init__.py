@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from sideband.providers.openai import OpenAI as OpenAI
     from sideband.providers.openai import OpenAIResponses as OpenAIResponses
 
+# LiteLLM goes with no other SDK: `import *` would fail for it everywhere.
 __all__ = [
     "PROVIDERS",
     "Anthropic",
     "ClosableProvider",
     "Google",
-    "LiteLLM",
     "LocalModel",
     "LocalModelError",
     "LocalModelNotRunningError",

@@ -2,10 +2,10 @@
 
 SidebandError
 ├── UnknownProviderError        (LookupError) no provider has the name
-├── LocalModelError             (RuntimeError) the embedded model is not there; `log` has its last lines
-│   ├── LocalModelStartError        it could not be loaded, or could not listen
+├── LocalModelError             the embedded model is not there; `log` has its last lines
+│   ├── LocalModelStartError        (RuntimeError) it could not be loaded, or could not listen
 │   ├── LocalModelTimeoutError      (TimeoutError) it was not ready in time
-│   └── LocalModelNotRunningError   its address was asked for while it did not run
+│   └── LocalModelNotRunningError   (RuntimeError) its address was asked for while it did not run
 └── ModelFileNotFoundError      (FileNotFoundError) the file with its weights is not there
 """
 
@@ -35,7 +35,7 @@ class UnknownProviderError(SidebandError, LookupError):
         super().__init__(f"there is no provider {name!r}; there are: {', '.join(map(repr, self.known))}")
 
 
-class LocalModelError(SidebandError, RuntimeError):
+class LocalModelError(SidebandError):
     """The root of what the embedded model raises; `log` is what its process wrote last."""
 
     def __init__(self, message: str, log: Iterable[str] = ()) -> None:
@@ -45,7 +45,7 @@ class LocalModelError(SidebandError, RuntimeError):
         super().__init__(f"{message}; its process wrote last:\n{told}" if told else message)
 
 
-class LocalModelStartError(LocalModelError):
+class LocalModelStartError(LocalModelError, RuntimeError):
     """The process of the model ended before it could answer."""
 
     def __init__(self, path: str, reason: str, log: Iterable[str]) -> None:
@@ -68,7 +68,7 @@ class LocalModelTimeoutError(LocalModelError, TimeoutError):
         self.timeout = timeout
 
 
-class LocalModelNotRunningError(LocalModelError):
+class LocalModelNotRunningError(LocalModelError, RuntimeError):
     """The model is not running: it was not started, was closed, or its process has ended by itself."""
 
     def __init__(self, exit_code: int | None, log: Iterable[str] = ()) -> None:
