@@ -17,7 +17,7 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="sideband",
-    help="Index documents with live progress, and search them by meaning. Nothing leaves this machine.",
+    help="Index documents with live progress, search them by meaning, ask them. Nothing leaves this machine unless you name a provider.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -159,6 +159,61 @@ def _search(
         raise typer.BadParameter("the question is empty")
     _check_range("-k", results, 1000)
     run_search(words, results, store, json=json, svg=svg)
+
+
+@app.command(name="ask")
+def _ask(
+    question: Annotated[list[str], typer.Argument(metavar="QUESTION", help="What you want to know.")],
+    passages: Annotated[
+        int, typer.Option("-k", metavar="N", help="How many passages the model is given, at most.")
+    ] = 3,
+    store: Store = None,
+    provider: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            envvar="SIDEBAND_PROVIDER",
+            help="Who answers: local (on this machine), openai, openai-responses, anthropic, google, ollama.",
+        ),
+    ] = "local",
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", envvar="SIDEBAND_MODEL", help="The provider's model; for local a GGUF file."
+        ),
+    ] = "",
+    max_tokens: Annotated[int, typer.Option(metavar="N", help="How long the answer may get.")] = 256,
+    json: Json = False,
+    svg: Svg = None,
+) -> None:
+    """Answer a question from what was indexed, and show the passages that the answer stands on.
+
+    The local model is small: it answers simple questions in English, and makes mistakes. Read the
+    passages. Ctrl-C ends the answer; what it took is still shown.
+
+    \b
+    Examples:
+      sideband ask "how do I read a CSV file into dictionaries"
+      sideband ask "what changed in asyncio" --provider anthropic --model claude-sonnet-5
+    """
+    from sideband.app.ask_command import AskOptions, run_ask  # noqa: PLC0415
+
+    words = " ".join(question).strip()
+    if not words:
+        raise typer.BadParameter("the question is empty")
+    _check_range("-k", passages, 50)
+    _check_range("--max-tokens", max_tokens, 1_000_000)
+    options = AskOptions(
+        question=words,
+        passages=passages,
+        store=store,
+        provider=provider,
+        model=model,
+        max_tokens=max_tokens,
+        json=json,
+        svg=svg,
+    )
+    raise typer.Exit(run_ask(options))
 
 
 @app.command(name="info")

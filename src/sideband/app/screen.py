@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from platformdirs import user_data_path
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-__all__ = ["errors_console", "output_console", "printable", "save_picture", "size", "store_path"]
+__all__ = [
+    "errors_console",
+    "output_console",
+    "print_json",
+    "printable",
+    "save_picture",
+    "size",
+    "store_path",
+]
 
 _PICTURE_COLUMNS = 100
 
@@ -35,6 +45,12 @@ def store_path(given: Path | None) -> Path:
 def printable(text: str) -> str:
     """Return text on one line without control characters: a document may hold a terminal's commands."""
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """Print one JSON document, in the letters that the output's encoding has."""
+    ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
+    print(json.dumps(value, ensure_ascii=ascii_only, indent=2))  # noqa: T201 - the command's output
 
 
 def size(count: int) -> str:

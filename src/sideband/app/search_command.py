@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import json as json_format
 import shlex
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,12 +14,12 @@ from rich.padding import Padding
 from rich.text import Text
 
 from sideband import Component, observe
-from sideband.app.screen import output_console, printable, save_picture, size, store_path
+from sideband.app.screen import output_console, print_json, printable, save_picture, size, store_path
 from sideband.app.store import Store
 from sideband.components import Document
 from sideband.embedders import load
 
-__all__ = ["run_info", "run_search", "search"]
+__all__ = ["listing", "result_rows", "run_info", "run_search", "search"]
 
 _SNIPPET_CHARACTERS = 280
 
@@ -42,14 +40,19 @@ def run_search(question: str, k: int, path: Path | None, *, json: bool, svg: Pat
     with Store.open(store_path(path)) as store:
         found = search(store, question, k)
         if json:
-            _print_json(
-                {"query": question, "store": str(store.path), "model": store.model, "results": _rows(found)}
+            print_json(
+                {
+                    "query": question,
+                    "store": str(store.path),
+                    "model": store.model,
+                    "results": result_rows(found),
+                }
             )
-    listing = Group(*_listing(found)) if found else Text("nothing found: the store is empty")
+    shown = Group(*listing(found)) if found else Text("nothing found: the store is empty")
     if not json:
-        output_console().print(listing)
+        output_console().print(shown)
     if svg is not None:
-        save_picture(svg, shlex.join(["sideband", "search", question]), [listing])
+        save_picture(svg, shlex.join(["sideband", "search", question]), [shown])
 
 
 def run_info(path: Path | None, *, json: bool) -> None:
@@ -57,7 +60,7 @@ def run_info(path: Path | None, *, json: bool) -> None:
     with Store.open(store_path(path)) as store:
         info = store.info()
     if json:
-        _print_json(dataclasses.asdict(info))
+        print_json(dataclasses.asdict(info))
         return
     documents = ", ".join(f"{count:,} ({collection})" for collection, count in info.sources.items()) or "none"
     lines = [
@@ -71,16 +74,18 @@ def run_info(path: Path | None, *, json: bool) -> None:
     output_console().print(Text("\n".join(lines)), soft_wrap=True)
 
 
-def _rows(found: Sequence[Document]) -> list[dict[str, Any]]:
+def result_rows(found: Sequence[Document]) -> list[dict[str, Any]]:
+    """Return results as they are written in JSON, numbered from 1."""
     return [
         {"rank": rank, "score": document.score, "id": document.id, **document.metadata, "text": document.text}
         for rank, document in enumerate(found, start=1)
     ]
 
 
-def _listing(found: Sequence[Document]) -> Iterator[RenderableType]:
+def listing(found: Sequence[Document], marked: Collection[int] = ()) -> Iterator[RenderableType]:
+    """Give results as they are shown, numbered from 1, some of them marked."""
     for rank, document in enumerate(found, start=1):
-        head = Text(f"{rank:>3}  {document.score:.3f}  ")
+        head = Text(f"{'*' if rank in marked else '':1}{rank:>2}  {document.score:.3f}  ")
         head.append(printable(document.metadata["title"]), style="bold")
         place = _place(document)
         if place:
@@ -107,8 +112,3 @@ def _snippet(text: str) -> str:
 
 def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
-    print(json_format.dumps(value, ensure_ascii=ascii_only, indent=2))  # noqa: T201 - the command's output
