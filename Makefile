@@ -18,12 +18,14 @@ STORE := .sideband/stdlib.db
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 20
 
-run: install-app ## index Python's standard library with live progress, then search it
+run: install-app ## index Python's standard library with live progress, search it, ask it
 	@mkdir -p .sideband
 	$(BIN)/sideband index --stdlib --store $(STORE)
 	$(BIN)/sideband search "how do I read a CSV file into dictionaries" -k 3 --store $(STORE)
+	$(BIN)/sideband ask "how do I parse a date from a string" --store $(STORE)
 	@printf '%s\n' '' 'Try next, from this directory:' \
 	  '  $(BIN)/sideband search "run tasks at the same time" --store $(STORE)' \
+	  '  $(BIN)/sideband ask "what does os.path.join do" --store $(STORE)' \
 	  '  $(BIN)/sideband index README.md docs --store .sideband/docs.db' \
 	  '  $(BIN)/sideband search "who sees which run" --store .sideband/docs.db' \
 	  '  $(BIN)/sideband info --store $(STORE)' \
