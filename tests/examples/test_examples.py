@@ -18,6 +18,7 @@ FACTS = {
     "batch_two_users.py": "one batch of ['one two three', 'four five', 'six', 'seven'] served 2 calls",
     "cost_per_user.py": "all: 144 tokens",
     "first_handler.py": "  Tool look_up fails with KeyError('carrier')",
+    "graph_agent.py": "It is sunny in Lisbon 600",
     "local_model.py": "gets 'Rain all day in Rome, 12 degrees.'",
     "model_with_state.py": "b'': ValueError('an empty text')",
     "priorities_and_keys.py": "urgent: GOOD EVENING NOW",

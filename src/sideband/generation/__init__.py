@@ -48,6 +48,7 @@ from sideband.generation._tools import (
     UnknownToolError,
     tool,
 )
+from sideband.generation._tools_node import ToolsNode
 from sideband.generation._wrap import wrap_stream
 
 __all__ = [
@@ -91,6 +92,7 @@ __all__ = [
     "ToolFinished",
     "ToolResult",
     "ToolTimeoutError",
+    "ToolsNode",
     "TruncatedStream",
     "UnknownToolError",
     "Usage",

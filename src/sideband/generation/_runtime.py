@@ -57,6 +57,7 @@ class Runtime:
     """
 
     makes_runs = True
+    __sideband_component__ = True
 
     def __init__(
         self,
@@ -148,6 +149,10 @@ class Runtime:
         asked = replace(asked, response_schema=fitted.wanted.schema)
         answers = fit(asked, partial(self._frames, several=repairs > 0), fitted, repairs)
         return ValueStream(self._watched(answers, own, asked, joined.add), joined, self._pipeline, fitted)
+
+    def __call__(self, request: Askable, /) -> GenerationStream:
+        """Do as `generate`, so that a runtime stands wherever a function of one argument does, in a graph for instance."""
+        return self.generate(request)
 
     def _frames(self, asked: Request, *, several: bool = False) -> AsyncIterator[Frame]:
         """Return the frames of an answer; one of `several` is a run of its own, as a round with tools is."""

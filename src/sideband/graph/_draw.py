@@ -159,10 +159,10 @@ def _arrow(source: str, intake: Intake | None) -> str:
 
 def _choice(branch: Branch, choice: object, target: str) -> str:
     """Say what has to be chosen for a target; who chooses, where that is the target itself."""
-    if choice != target:
-        return str(choice)
     name = getattr(branch.condition, "__name__", "")
-    return name if name.isidentifier() else "choice"
+    if choice == target:
+        return name if name.isidentifier() else "choice"
+    return f"{name}: {choice}" if isinstance(choice, bool) and name.isidentifier() else str(choice)
 
 
 def _escaped(text: str) -> str:
