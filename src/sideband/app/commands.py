@@ -17,7 +17,8 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="sideband",
-    help="Index documents with live progress, search them by meaning, ask them. Nothing leaves this machine unless you name a provider.",
+    help="Index documents, search them by meaning, ask them; plan a batch server. "
+    "Nothing leaves this machine unless you name a provider.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -228,6 +229,79 @@ def _info(store: Store = None, json: Json = False) -> None:
     from sideband.app.search_command import run_info  # noqa: PLC0415
 
     run_info(store, json=json)
+
+
+Batches = Annotated[
+    str,
+    typer.Option("--cost", metavar="TIME", help="What a batch of n items takes, such as '5ms + 0.2ms*n'."),
+]
+Rate = Annotated[float | None, typer.Option(metavar="R", help="Items a second that come, at random.")]
+Callers = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Instead: callers, each waiting for its result before it sends more."),
+]
+BatchSizes = Annotated[
+    str, typer.Option("--batch-size", metavar="N,N,...", help="The batch sizes to compare.")
+]
+BatchTimeouts = Annotated[
+    str,
+    typer.Option("--batch-timeout", metavar="TIME,...", help="The batch timeouts to compare, such as 0,2ms."),
+]
+Partitions = Annotated[int, typer.Option(metavar="N", help="How many batches are executed at a time.")]
+CallSize = Annotated[int, typer.Option(metavar="N", help="The items of each call.")]
+Keys = Annotated[int, typer.Option(metavar="N", help="How many keys keep items apart.")]
+Variation = Annotated[
+    float,
+    typer.Option(metavar="CV", help="How much items' costs vary: 0 not at all, 1 as exponential ones do."),
+]
+MaxQueue = Annotated[int, typer.Option(metavar="N", help="The most items that wait.")]
+Items = Annotated[int, typer.Option(metavar="N", help="How many items come in each simulation.")]
+Seed = Annotated[int, typer.Option(metavar="N", help="Of the chance; the same one, the same result.")]
+Plot = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Also draw the latencies over the batch sizes, as an SVG chart."),
+]
+
+
+@app.command(name="simulate")
+def _simulate(
+    cost: Batches,
+    rate: Rate = None,
+    callers: Callers = None,
+    batch_size: BatchSizes = "1,8,32,128",
+    batch_timeout: BatchTimeouts = "0,5ms",
+    partitions: Partitions = 1,
+    call_size: CallSize = 1,
+    keys: Keys = 1,
+    variation: Variation = 0.0,
+    max_queue: MaxQueue = 65_536,
+    items: Items = 20_000,
+    seed: Seed = 0,
+    json: Json = False,
+    plot: Plot = None,
+    svg: Svg = None,
+) -> None:
+    """Tell which batch size and timeout give a batch server which throughput, latency and fill.
+
+    Nothing is served: the server's own policy decides in virtual time. Measure --cost where the model is
+    served; a server's `stats()` has the mean time and size of its batches.
+
+    \b
+    Examples:
+      sideband simulate --rate 1000 --cost "5ms + 0.2ms*n"
+      sideband simulate --callers 64 --cost "5ms + 0.2ms*n" --batch-size 16,32,64
+      sideband simulate --rate 300 --cost "20ms + 1ms*n" --plot latency.svg
+    """
+    from sideband.app.quantities import counts_of, model_of, times_of  # noqa: PLC0415
+    from sideband.app.simulate_command import SimulateOptions, run_simulate  # noqa: PLC0415
+
+    options = SimulateOptions(
+        cost=model_of(cost, variation), rate=rate, callers=callers, call_size=call_size, keys=keys,
+        partitions=partitions, batch_sizes=counts_of("--batch-size", batch_size, 10**6),
+        batch_timeouts=times_of("--batch-timeout", batch_timeout), max_queue=max_queue,
+        items=items, seed=seed, json=json, plot=plot, svg=svg,
+    )  # fmt: skip
+    raise typer.Exit(run_simulate(options))
 
 
 def _check_range(option: str, value: int, most: int) -> None:

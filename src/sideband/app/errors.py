@@ -2,6 +2,7 @@
 
 AppError
 ├── NothingToIndexError         no document was found, or none could be read
+├── PictureError                (OSError) a picture cannot be written
 └── StoreError                  `path` is the store's file
     ├── StoreNotFoundError      (FileNotFoundError) there is no store yet
     ├── NotAStoreError          (ValueError) the file is something else
@@ -24,6 +25,7 @@ __all__ = [
     "AppError",
     "NotAStoreError",
     "NothingToIndexError",
+    "PictureError",
     "StoreAccessError",
     "StoreBusyError",
     "StoreDamagedError",
@@ -52,6 +54,16 @@ class NothingToIndexError(AppError):
         super().__init__(f"nothing to index in {where}: {reason}")
         self.places = places
         self.skipped = skipped
+
+
+class PictureError(AppError, OSError):
+    """A picture cannot be written."""
+
+    def __init__(self, path: Path, detail: str) -> None:
+        """Name the file, and pass on what the system says."""
+        super().__init__(f"picture {str(path)!r} cannot be written: {detail}; name another file")
+        self.path = path
+        self.detail = detail
 
 
 class StoreError(AppError):

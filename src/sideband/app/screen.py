@@ -1,4 +1,4 @@
-"""What is written to the terminal: consoles, safe text, pictures. May import nothing of ours."""
+"""What is written to the terminal: consoles, safe text, pictures. May import the errors."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from platformdirs import user_data_path
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from sideband.app.errors import PictureError
+
 __all__ = [
     "errors_console",
     "output_console",
@@ -22,6 +24,7 @@ __all__ = [
     "save_picture",
     "size",
     "store_path",
+    "write_picture",
 ]
 
 _PICTURE_COLUMNS = 100
@@ -61,7 +64,11 @@ def size(count: int) -> str:
 
 
 def save_picture(path: Path, command: str, shown: Sequence[RenderableType]) -> None:
-    """Draw what a command showed as an SVG picture of a terminal."""
+    """Draw what a command showed as an SVG picture of a terminal.
+
+    Raises:
+        PictureError: the file cannot be written.
+    """
     console = Console(
         record=True, file=io.StringIO(), width=_PICTURE_COLUMNS, force_terminal=True, highlight=False
     )
@@ -70,5 +77,17 @@ def save_picture(path: Path, command: str, shown: Sequence[RenderableType]) -> N
         console.print(renderable)
     # Without the web fonts that rich names: a picture of ours asks no server for anything.
     svg = re.sub(r"@font-face \{.*?\}\s*", "", console.export_svg(title="sideband"), flags=re.DOTALL)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(svg, encoding="utf-8")
+    write_picture(path, svg.encode())
+
+
+def write_picture(path: Path, content: bytes) -> None:
+    """Write a picture, and make the folder that it is in.
+
+    Raises:
+        PictureError: the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        raise PictureError(path, error.strerror or str(error)) from error
