@@ -27,7 +27,7 @@ MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 50
 
 # Where coroutines run on a loop in virtual time alone.
-VIRTUAL = ("tests/testing/test_virtual_loop.py", "tests/testing/virtual/")
+VIRTUAL = ("tests/generation/virtual/", "tests/testing/test_virtual_loop.py", "tests/testing/virtual/")
 # Where the time that a model takes is what is measured.
 MEASURED = ("tests/serving/served.py",)
 

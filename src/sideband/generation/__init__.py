@@ -2,6 +2,8 @@
 
 from sideband.components import Message, ToolCall, ToolDefinition, ToolResult, Usage
 from sideband.generation._adapter import TOOL_CALL, TOOL_RESULT, ToolFinished
+from sideband.generation._cache import CACHE, CacheUse, cache
+from sideband.generation._cache_store import CacheStore, MemoryStore
 from sideband.generation._errors import (
     AuthenticationError,
     BadRequestError,
@@ -17,6 +19,7 @@ from sideband.generation._errors import (
     seconds_to_wait,
 )
 from sideband.generation._frames import (
+    CACHED,
     MESSAGE_METADATA,
     RESTART,
     CustomContent,
@@ -38,8 +41,10 @@ from sideband.generation._pipeline import (
 )
 from sideband.generation._provider import Provider, provider_name
 from sideband.generation._request import Askable, Options, Request
+from sideband.generation._retry import RETRY, Retried, is_retryable, retry
 from sideband.generation._runtime import Runtime
 from sideband.generation._structured import Mismatch, NoOutputError, OutputError
+from sideband.generation._timeout import GenerationTimeoutError, timeout
 from sideband.generation._tools import (
     RoundLimitError,
     Tool,
@@ -52,13 +57,18 @@ from sideband.generation._tools_node import ToolsNode
 from sideband.generation._wrap import wrap_stream
 
 __all__ = [
+    "CACHE",
+    "CACHED",
     "MESSAGE_METADATA",
     "RESTART",
+    "RETRY",
     "TOOL_CALL",
     "TOOL_RESULT",
     "Askable",
     "AuthenticationError",
     "BadRequestError",
+    "CacheStore",
+    "CacheUse",
     "ContextTooLongError",
     "CustomContent",
     "Frame",
@@ -68,6 +78,8 @@ __all__ = [
     "GenerateStartInfo",
     "GenerationHook",
     "GenerationStream",
+    "GenerationTimeoutError",
+    "MemoryStore",
     "Message",
     "Mismatch",
     "ModelNotFoundError",
@@ -82,6 +94,7 @@ __all__ = [
     "RateLimitError",
     "Request",
     "ResponseMeta",
+    "Retried",
     "RoundLimitError",
     "Runtime",
     "Stage",
@@ -98,15 +111,19 @@ __all__ = [
     "Usage",
     "ValueStream",
     "accumulate_text",
+    "cache",
     "compose",
     "error_of_status",
     "filter_frames",
+    "is_retryable",
     "join_frames",
     "map_frames",
     "provider_name",
+    "retry",
     "seconds_to_wait",
     "tap_frames",
     "text_only",
+    "timeout",
     "tool",
     "wrap_stream",
 ]

@@ -20,7 +20,7 @@ from sideband.components import (
 )
 from sideband.components._values import nothing
 
-__all__ = ["MESSAGE_METADATA", "RESTART", "CustomContent", "Frame", "FrameKind", "ResponseMeta"]
+__all__ = ["CACHED", "MESSAGE_METADATA", "RESTART", "CustomContent", "Frame", "FrameKind", "ResponseMeta"]
 
 FrameKind: TypeAlias = Literal[
     "text",
@@ -38,6 +38,9 @@ FrameKind: TypeAlias = Literal[
 
 MESSAGE_METADATA = "message_metadata"
 """The type of a custom frame whose data, a mapping, goes into the `metadata` of the joined message."""
+
+CACHED = "cached"
+"""The entry of a response's `metadata` that is true where the answer came out of a cache."""
 
 RESTART = "restart"
 """The content of a control frame which says that the answer begins anew: what came of its message is void, what was

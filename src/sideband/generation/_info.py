@@ -9,6 +9,7 @@ whoever else makes such runs.
     metadata                 the request's own, over those of the scope
     response_model, response_id, finish_reason      what the provider said
     time_to_first_frame      seconds to the first frame that is no usage
+    cached                   whether the answer came out of a cache
     executes_tools           whether somebody tells of tool calls by events, so that their frames do not
 """
 
@@ -20,6 +21,7 @@ from typing import Any, final
 
 from sideband.components import ChatModelInput, ChatModelOutput, Message, Usage
 from sideband.components._wrap import CONVERSIONS
+from sideband.generation._frames import CACHED
 from sideband.runs import Component, Outcome, Run
 
 __all__ = ["DEFAULT_MODEL", "GenerateEndInfo", "GenerateStartInfo", "end_info", "output_of", "start_info"]
@@ -69,6 +71,8 @@ class GenerateEndInfo(GenerateStartInfo):
     """Seconds from the start to the end."""
     time_to_first_frame: float | None
     """Seconds from the start to the first frame that is no usage; None without one."""
+    cached: bool = False
+    """Whether the answer came out of a cache: its tokens are those of the answer that was kept, its cost is 0."""
 
 
 def start_info(run: Run) -> GenerateStartInfo:
@@ -111,6 +115,7 @@ def end_info(run: Run, output: ChatModelOutput | None) -> GenerateEndInfo:
         response_id=attributes.get("response_id") or given.id,
         duration=run.elapsed,
         time_to_first_frame=attributes.get("time_to_first_frame", run.time_to_first_chunk),
+        cached=attributes.get(CACHED, False),
     )
 
 

@@ -6,27 +6,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from dataclasses import fields, replace
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, final, overload
 
-from sideband.components import ChatModelInput
+from sideband.generation._asking import Answer, told_of
 from sideband.generation._fit import Fitted, fit
 from sideband.generation._frames import Frame
 from sideband.generation._generation_stream import GenerationStream, ValueStream
-from sideband.generation._info import DEFAULT_MODEL, GenerateStartInfo
 from sideband.generation._join import FrameJoiner
 from sideband.generation._pipeline import Stage
 from sideband.generation._provider import Provider, makes_runs, provider_name
-from sideband.generation._request import Askable, Options, Request
+from sideband.generation._request import Askable, Request
 from sideband.generation._rounds import rounds
 from sideband.generation._structured import Wanted
 from sideband.generation._toolbox import Approve, Toolbox
 from sideband.generation._tools import Tool
 from sideband.generation._wrap import WatchedFrames, for_this_run, watch_frames
 from sideband.handlers import Entry, HandlerLike, entries
-from sideband.streams._sources import close_source
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -34,8 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["Runtime"]
 
 T = TypeVar("T")
-
-_UNSAID = Options()
 
 
 @final
@@ -158,10 +154,10 @@ class Runtime:
         """Return the frames of an answer; one of `several` is a run of its own, as a round with tools is."""
         if asked.tools and self._toolbox.tools:
             return rounds(asked, self._round, self._toolbox, self._max_rounds)
-        return self._round(asked) if several else _Answer(self._provider, asked)
+        return self._round(asked) if several else Answer(self._provider, asked)
 
     def _round(self, request: Request) -> WatchedFrames:
-        return self._watched(_Answer(self._provider, request), (), request)
+        return self._watched(Answer(self._provider, request), (), request)
 
     def _watched(
         self,
@@ -170,19 +166,15 @@ class Runtime:
         request: Request,
         record: Callable[[Frame], None] | None = None,
     ) -> WatchedFrames:
-        told = GenerateStartInfo(
-            provider=self.name,
-            model=request.model or DEFAULT_MODEL,
-            messages=len(request.messages),
-            tools=len(request.tools),
-            request_id=request.request_id or "",
-            function_id=request.function_id,
-            metadata=request.metadata,
-        )
-        value = ChatModelInput(request.messages, request.tools, request.tool_choice, _options(request))
         # Where nothing can happen inside that makes runs, there is no need to pay for a scope at each token.
-        inside = () if isinstance(frames, _Answer) and not makes_runs(self._provider) else own
-        return watch_frames(frames, tuple(map(for_this_run, own)), told, value, record=record, inside=inside)
+        inside = () if isinstance(frames, Answer) and not makes_runs(self._provider) else own
+        return watch_frames(
+            frames,
+            tuple(map(for_this_run, own)),
+            *told_of(self.name, request),
+            record=record,
+            inside=inside,
+        )
 
     def _with_tools(self, request: Request) -> Request:
         there = {definition.name for definition in request.tools}
@@ -192,45 +184,3 @@ class Runtime:
     def __repr__(self) -> str:
         """Show who is asked."""
         return f"<Runtime {self.name!r}>"
-
-
-def _options(request: Request) -> dict[str, Any]:
-    said = {"model": request.model} if request.model else {}
-    for option in fields(request.options):
-        value = getattr(request.options, option.name)
-        if value != getattr(_UNSAID, option.name):
-            said[option.name] = value
-    return said
-
-
-@final
-class _Answer(AsyncIterator[Frame]):
-    """A provider's stream, which is asked for at its first pull: inside of the generation's run."""
-
-    __slots__ = ("_provider", "_pull", "_request", "_source")
-
-    def __init__(self, provider: Provider, request: Request) -> None:
-        """Ask nothing yet."""
-        self._provider = provider
-        self._pull: Callable[[], Awaitable[Frame]] = self._first
-        self._request = request
-        self._source: AsyncIterator[Frame] | None = None
-
-    def _first(self) -> Awaitable[Frame]:
-        self._source = source = aiter(self._provider.generate(self._request))
-        self._pull = source.__anext__
-        return self._pull()
-
-    def __anext__(self) -> Any:
-        """Return the next frame."""
-        return self._pull()
-
-    @property
-    def ag_running(self) -> bool:
-        """Whether the generator is being read, as generators tell it."""
-        return bool(getattr(self._source, "ag_running", False))
-
-    async def aclose(self) -> None:
-        """Close the provider's stream, if it was asked for."""
-        if self._source is not None:
-            await close_source(self._source)

@@ -12,7 +12,7 @@ from typing import Any, cast, final
 
 from sideband.components import Usage
 from sideband.generation._adapter import is_whole
-from sideband.generation._frames import Frame, ResponseMeta
+from sideband.generation._frames import CACHED, Frame, ResponseMeta
 from sideband.generation._info import DEFAULT_MODEL, GenerateStartInfo
 from sideband.generation._join import join_frames
 from sideband.handlers import Entry, HandlerLike, Listeners, entries
@@ -225,6 +225,8 @@ def _take_response(run: Run, response: ResponseMeta) -> None:
         "response_id": response.id,
     }
     run.attributes.update({name: word for name, word in told.items() if word is not None})
+    if response.metadata.get(CACHED) is True:
+        run.attributes[CACHED] = True
     if response.usage is not None:
         run.usage = response.usage if run.usage is None else run.usage.filled_from(response.usage)
 
