@@ -30,7 +30,7 @@ class Fitted(Generic[T]):
 
     def __init__(self, wanted: Wanted[T]) -> None:
         """Wait for the answer."""
-        self.wanted = wanted
+        self.wanted: Wanted[T] = wanted
         self._error: OutputError | None = None
         self._values: list[T] = []
 

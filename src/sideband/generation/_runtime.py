@@ -91,7 +91,7 @@ class Runtime:
         self._toolbox = Toolbox(tools, approve=approve, max_parallel=max_parallel_tools)
         self._pipeline = tuple(pipeline)
         self._max_rounds = max_rounds
-        self.name = provider_name(provider)
+        self.name: str = provider_name(provider)
 
     @overload
     def generate(self, request: Askable, /, *, hooks: Iterable[HandlerLike] = ()) -> GenerationStream: ...

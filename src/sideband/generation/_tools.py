@@ -46,7 +46,7 @@ class ToolTimeoutError(SidebandError, TimeoutError):
         """Tell the limit, in seconds."""
         super().__init__(f"the tool {name!r} gave no result within {timeout:g} s")
         self.name = name
-        self.timeout = timeout
+        self.timeout: float = timeout
 
 
 class RoundLimitError(SidebandError, RuntimeError):
@@ -103,12 +103,12 @@ class Tool:
             raise TypeError(f"a tool is a function, got {function!r}")
         if timeout is not None and timeout <= 0:
             raise ValueError(f"timeout must be positive, or None, got {timeout!r}")
-        self.function = function
+        self.function: Callable[..., Any] = function
         given: str = getattr(function, "__name__", type(function).__name__)
         self.name: str = name or given
-        self.timeout = timeout
+        self.timeout: float | None = timeout
         self._arguments = Arguments(self.name, function) if parameters is None else None
-        self.definition = ToolDefinition(
+        self.definition: ToolDefinition = ToolDefinition(
             self.name,
             inspect.getdoc(function) or "" if description is None else description,
             self._arguments.schema if parameters is None and self._arguments else parameters or {},

@@ -91,7 +91,9 @@ class Distribution:
         """Tell whether the same was observed."""
         return isinstance(other, Distribution) and self.seconds == other.seconds
 
-    __hash__ = None  # type: ignore[assignment]
+    def __hash__(self) -> int:
+        """Agree with equality."""
+        return hash(tuple(self.seconds))
 
     def __repr__(self) -> str:
         """Show what is asked for most."""

@@ -70,7 +70,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             start: what `time()` gives at first, in seconds.
             patience: real seconds that it waits for threads before it takes the program for stuck.
         """
-        self.turns = 0
+        self.turns: int = 0
         """How often the loop has looked for something to do: what waits properly does not raise it."""
         self._now = start
         self._patience = patience
