@@ -97,7 +97,10 @@ def test_the_total_is_counted_where_it_is_not_given() -> None:
 
 
 def test_usages_are_added_field_by_field() -> None:
-    """A cost that nobody told is no cost of nothing."""
+    """A cost that nobody told is no cost of nothing.
+
+    Niro, statements 55 and 66, the former decided anew: what was cached is counted; no detail is a flag.
+    """
     first = Usage(input_tokens=1, cached_tokens=1, cost=0.5, details={"audio": 1})
     second = Usage(output_tokens=2, reasoning_tokens=1, details={"audio": 2, "image": 3})
 

@@ -1,4 +1,7 @@
-"""However a generation ends, its hooks learn of it once, last, and before the consumer does."""
+"""However a generation ends, its hooks learn of it once, last, and before the consumer does.
+
+The numbers are those of the statements about Niro's hooks that this keeps, or mends.
+"""
 
 from __future__ import annotations
 

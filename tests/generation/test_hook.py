@@ -106,7 +106,8 @@ async def test_runs_of_other_kinds_are_not_for_it() -> None:
 async def test_a_generation_right_inside_of_another_is_a_part_of_it() -> None:
     """A round of a tool loop, an instrumented SDK below an adapter: a hook counts the outer one, once.
 
-    With a tool or an agent in between it is one of its own.
+    With a tool or an agent in between it is one of its own, inside of the first in time, too: statement 119, without
+    a handoff.
     """
     hook = Noting()
 
@@ -126,7 +127,7 @@ async def test_a_generation_right_inside_of_another_is_a_part_of_it() -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_any_chat_model_is_a_generation(stream: bool) -> None:
-    """Also one that takes messages and gives text, or a message: counts (9), usage, calls are read from it."""
+    """Also one that takes messages and gives text, or a message: counts, usage, calls are read from it."""
     hook = Noting()
 
     @component("ChatModel", name="tiny", type="Local")

@@ -17,7 +17,10 @@ from .toolkit import Model, add, call, results_of
 
 
 async def test_a_model_sees_what_its_tools_gave() -> None:
-    """It is asked again with its own message and the results, and the frames of all rounds come in order."""
+    """It is asked again with its own message and the results, and the frames of all rounds come in order.
+
+    Niro, statement 76, decided anew: each result is a message; providers put them together as their protocols want.
+    """
     model = Model([call("add", '{"a": 2}', "c1"), call("add", '{"a": 5, "b": 5}', "c2")])
 
     stream = Runtime(model, tools=[add]).generate("go")
@@ -125,7 +128,7 @@ async def test_a_plain_function_is_executed_in_a_thread() -> None:
 
 
 async def test_tools_are_executed_after_the_consumer_has_seen_their_calls() -> None:
-    """Niro, statement 72: not before the hooks have."""
+    """Niro, statements 71 and 72, decided anew: not while the model still speaks, nor before the hooks have seen it."""
     called: list[str] = []
 
     def act() -> None:
@@ -161,7 +164,7 @@ async def test_a_hook_that_rejects_a_call_keeps_its_tool_from_being_executed() -
 
 
 async def test_a_model_that_never_ends_is_asked_so_often_and_no_more() -> None:
-    """The last calls are not executed, since nobody would see their results."""
+    """Niro, statement 80, decided anew: the last calls are not executed, since nobody would see their results."""
     called: list[int] = []
     model = Model(*[[call("act")]] * 10)
 
@@ -190,7 +193,7 @@ async def test_calls_without_an_executor_are_the_consumers() -> None:
 
 
 async def test_hooks_are_told_of_calls_and_results_by_whoever_executes_them() -> None:
-    """Once each, with the call's id (statement 87) and the time that the tool took (flaw 7)."""
+    """Once each, with the call's id (Niro, statement 87) and the time that the tool took (flaw 7)."""
     hook = Noting()
 
     await Runtime(Model([call("add", '{"a": 1}', "c1")]), tools=[add], hooks=[hook]).generate("go").collect()
@@ -202,7 +205,7 @@ async def test_hooks_are_told_of_calls_and_results_by_whoever_executes_them() ->
 
 
 async def test_rounds_and_tools_are_runs_inside_of_the_generation() -> None:
-    """Handlers see all of them, generation hooks the whole alone."""
+    """Handlers see all of them, generation hooks the whole alone: Niro, statement 118."""
     recorder, hook = Recorder(), Noting()
 
     await (

@@ -57,7 +57,7 @@ class Scripted:
 
 
 async def test_an_answer_is_frames_and_what_they_come_to() -> None:
-    """Complete at the end, whoever watches."""
+    """Complete at the end, whoever watches: Niro, statement 57."""
     stream = Runtime(Scripted()).generate("hello")
 
     assert [frame async for frame in stream] == WHOLE
@@ -87,7 +87,10 @@ async def test_nothing_is_asked_before_the_first_pull() -> None:
 
 
 async def test_hooks_are_told_who_was_asked_for_what() -> None:
-    """Niro, statement 3: every field is filled; statement 10: with the tools that the runtime adds."""
+    """Niro, statement 3: every field is filled, who asks among them, statement 109.
+
+    Statement 10: with the tools that the runtime adds.
+    """
     hook = Noting()
 
     def look() -> None: ...
@@ -243,7 +246,7 @@ async def test_a_run_has_the_request_as_its_input() -> None:
 
 
 async def test_a_runtime_stands_wherever_a_provider_can() -> None:
-    """A runtime around a runtime: the inner one's generation is a part of the outer's, with the same name."""
+    """Niro, statement 46: the inner generation is a part of the outer runtime's, with the same name."""
     hook = Noting()
     inner = Runtime(Scripted())
     assert isinstance(inner, Provider)

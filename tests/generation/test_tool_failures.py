@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from sideband import Abort, Handler, Run
+from sideband import Abort, Handler, Run, component
 from sideband.components import ToolCall, ToolInput
 from sideband.generation import Runtime, Tool
 from sideband.testing import Recorder, check_lifecycle
 
+from .helpers import Noting
 from .toolkit import Model, add, call, results_of
 
 
@@ -56,6 +57,26 @@ async def test_what_fails_is_a_result_that_the_model_sees_and_a_run_that_ended_i
     )
 
 
+@pytest.mark.parametrize("observed", [False, True])
+async def test_what_has_no_form_for_a_model_is_a_failure_of_its_tool(observed: bool) -> None:
+    """Niro, statement 86: hooks are told of the result all the same, the model reads what is wrong, and goes on."""
+    recorder, hook = Recorder(), Noting()
+
+    def odd() -> object:
+        return {"sum": object()}
+
+    made = component("Tool")(odd) if observed else odd
+    stream = Runtime(Model([call("odd", id="c1")]), tools=[made], hooks=[recorder, hook]).generate("go")
+
+    assert "SerialisationError: <object" in await stream.text()
+    (result,) = stream.tool_results
+    assert (result.call_id, result.is_error) == ("c1", True)
+    assert [told[1] for told in hook.calls if told[0] == "result"] == [result]
+    assert hook.ended.outcome == "ok"
+    check_lifecycle(recorder)
+    assert recorder.run(component="Tool").outcome == ("ok" if observed else "error")
+
+
 async def test_a_tools_own_timeout_is_its_own_error() -> None:
     """Not that of its limit."""
 
@@ -78,7 +99,10 @@ async def test_a_tools_own_timeout_is_its_own_error() -> None:
 async def test_calls_are_approved_before_they_are_executed(
     verdict: Callable[[ToolCall], Any], expected: str
 ) -> None:
-    """By a plain or a coroutine function; what is not approved is told to the model."""
+    """By a plain or a coroutine function; what is not approved is told to the model, with or without a reason.
+
+    Niro, statement 79.
+    """
     called: list[int] = []
 
     async def approve(asked: ToolCall) -> bool | str:

@@ -89,7 +89,10 @@ def counted(output: ChatModelOutput) -> tuple[int, int, int]:
 
 
 async def test_text_comes_piece_by_piece_then_usage_then_the_response(dialect: Dialect) -> None:
-    """The same conversation gives equal pieces, usage, finish reason, model and id on all providers."""
+    """The same conversation gives equal pieces, usage, finish reason, model and id on all providers.
+
+    Niro, statement 129.
+    """
     frames = await answer_to(dialect, *dialect.says(GREETING))
     output = join_frames(frames)
 
@@ -137,7 +140,7 @@ async def test_reasoning_is_kept_apart_from_the_text(dialect: Dialect) -> None:
 
 @pytest.mark.parametrize("reason", ["stop", "length", "content_filter"])
 async def test_finish_reasons_have_one_name(dialect: Dialect, reason: str) -> None:
-    """The provider's own word is kept in the response's metadata."""
+    """The provider's own word is kept in the response's metadata. Niro, statement 130."""
     frames = await answer_to(dialect, *dialect.says(Answer(text=["Hello."], finish=reason)))
     response = frames[-1].content
 
@@ -330,7 +333,7 @@ async def test_a_stream_closed_early_closes_the_connection(dialect: Dialect) -> 
 
 
 async def test_a_stream_cancelled_closes_the_connection(dialect: Dialect) -> None:
-    """Whoever cancels a task that reads a stream stops the server's work, too."""
+    """Whoever cancels a task that reads a stream stops the server's work, too. Niro, statement 129."""
     reply = Reply(dialect.says(GREETING)[:3], content_type=dialect.content_type, end="hold")
     async with WireServer(reply) as server, dialect.provider(server.url) as provider:
         began = asyncio.Event()

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+import anthropic
+import openai
 import pytest
 
 from sideband.components import AudioPart, FilePart, ImagePart, Message, Part, TextPart, VideoPart
 from sideband.generation import Options, Request
 
-from .dialects import ANTHROPIC, CHAT, DIALECTS, GOOGLE, OLLAMA, RESPONSES, Dialect
+from .dialects import ANTHROPIC, CHAT, DIALECTS, GOOGLE, KEY, OLLAMA, RESPONSES, Dialect
 from .sending import SCHEMA, TOOL, refused, sent
 from .wire import Reply, WireServer
+from .wire_formats import GREETING, MODEL
 
 SETTINGS = Options(temperature=0.0, top_p=0.5, max_tokens=9, seed=3, extra={})
 NAMES = {
@@ -161,12 +167,35 @@ async def test_what_a_protocol_cannot_do_is_refused(dialect: Dialect, request_: 
 
 
 async def test_extra_options_go_to_the_sdk_as_they_are() -> None:
-    """They come last, so they also replace what the adapter would send."""
+    """They come last, so they also replace what the adapter would send. Niro, statement 129."""
     body = await sent(
         CHAT, Request((Message.user("Hi."),), options=Options(top_p=0.5, extra={"top_p": 0.25, "n": 1}))
     )
 
     assert (body["top_p"], body["n"]) == (0.25, 1)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "make"), [(CHAT, openai.AsyncOpenAI), (ANTHROPIC, anthropic.AsyncAnthropic)], ids=str
+)
+async def test_a_client_of_ones_own_is_used_and_stays_open(
+    dialect: Dialect, make: Callable[..., openai.AsyncOpenAI | anthropic.AsyncAnthropic]
+) -> None:
+    """With all that its maker set, and whoever gave it closes it. Niro, statement 129."""
+    reply = Reply(dialect.says(GREETING), content_type=dialect.content_type)
+    async with WireServer(reply) as server:
+        settings = {
+            "base_url": server.url + dialect.prefix,
+            "api_key": KEY,
+            "default_headers": {"X-Team": "a"},
+        }
+        client = await asyncio.to_thread(partial(make, **settings))
+        async with client:
+            async with dialect.make(MODEL, client=client) as provider:
+                assert [frame async for frame in provider.generate(Request.of("Hi."))]
+            assert not client.is_closed()
+
+    assert server.requests[0].headers["x-team"] == "a"
 
 
 async def test_anthropic_is_told_how_long_an_answer_may_get() -> None:

@@ -95,7 +95,7 @@ async def test_responses_get_the_conversation_as_items() -> None:
 
 
 async def test_messages_get_the_conversation_in_turns() -> None:
-    """Instructions stand apart, and the results of parallel calls are one turn of the user's."""
+    """Instructions stand apart, and the results of parallel calls are one turn of the user's. Niro, statement 76."""
     body = await sent(ANTHROPIC, Request(CONVERSATION, tools=(TOOL,), tool_choice="required"))
 
     assert body["system"] == "Be brief."

@@ -46,7 +46,7 @@ async def test_a_pipes_reader_keeps_the_contract(capacity: int) -> None:
 
 
 async def test_send_waits_while_the_pipe_is_full() -> None:
-    """A chunk that finds no room moves up when one is read; order is kept."""
+    """A chunk that finds no room moves up when one is read; order is kept. Niro, statement 58."""
     writer, reader = pipe(2)
     await writer.send(0)
     await writer.send(1)
@@ -63,7 +63,7 @@ async def test_send_waits_while_the_pipe_is_full() -> None:
 
 
 async def test_a_capacity_of_0_is_a_rendezvous() -> None:
-    """`send` returns once the reader has the chunk, whoever came first."""
+    """`send` returns once the reader has the chunk, whoever came first. Niro, statement 56."""
     writer, reader = pipe(0)
     send = begin(writer.send("a"))
     await settle()
@@ -99,7 +99,7 @@ async def test_a_writer_learns_that_the_reader_closed_before_and_while_it_waits(
 
 
 async def test_what_was_sent_drains_after_the_writers_close() -> None:
-    """Also what was still waiting for room; the end repeats for ever."""
+    """Also what was still waiting for room; the end repeats for ever, and sending is refused. Niro, statement 58."""
     writer, reader = pipe(1)
     await writer.send(0)
     waiting = begin(writer.send(1))
@@ -126,7 +126,7 @@ async def test_a_close_ends_a_reader_that_waits() -> None:
 
 
 async def test_a_writer_can_end_with_an_error() -> None:
-    """The reader gets the very object behind what was sent, then the end."""
+    """The reader gets the very object behind what was sent, then the end. Niro, statement 59."""
     error = ValueError("broken")
     writer, reader = pipe(4)
 
@@ -142,6 +142,21 @@ async def test_a_writer_can_end_with_an_error() -> None:
         await anext(reader)
     assert caught.value is error
     assert await reader.collect() == []
+
+
+async def test_a_closed_writer_stays_as_it_was_closed() -> None:
+    """A second closing, with an error or with another one, is not heard of. Niro, statement 60."""
+    for first in (None, ValueError("first")):
+        writer, reader = pipe(1)
+        await writer.send(0)
+        writer.close(first)
+        writer.close(LookupError("second"))
+        writer.close()
+
+        assert await anext(reader) == 0
+        with pytest.raises(ValueError, match="first") if first else pytest.raises(StopAsyncIteration):
+            await anext(reader)
+        assert await reader.collect() == []
 
 
 async def test_a_writers_cancellation_is_not_its_readers() -> None:

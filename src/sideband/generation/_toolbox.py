@@ -1,7 +1,7 @@
 """The execution of the calls that a model asks for. May import observe and what is below, and components.
 
-1. Every call gives a result: what fails, is unknown, is denied or takes too long is a result that says so, which the
-   model sees, and a run that ended in error.
+1. Every call gives a result: what fails, is unknown, is denied, takes too long or returns what no text can be made of
+   is a result that says so, which the model sees, and a run that ended in error.
 2. Only an `Abort` of a handler, a cancellation, and what is no `Exception` leave here.
 """
 
@@ -86,26 +86,25 @@ class Toolbox:
 
     async def _result(self, call: ToolCall) -> ToolResult:
         try:
-            content = await self._observed(call)
+            return await self._observed(call)
         except Abort:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a tool raises is the model's to deal with
             return ToolResult(call.id, call.name, f"{type(error).__name__}: {error}", is_error=True)
-        if isinstance(content, ToolResult):
-            return ToolResult(call.id, call.name, content.content, content.is_error)
-        return ToolResult(call.id, call.name, content)
 
-    async def _observed(self, call: ToolCall) -> Any:
+    async def _observed(self, call: ToolCall) -> ToolResult:
         tool = self.tools.get(call.name)
         if tool is not None and tool.observed:
             arguments = await self._ready(tool, call)
-            return await tool.execute(arguments)
+            return _readable(call, await tool.execute(arguments))
         value = ToolInput(call.name, call.arguments, call.id)
         async with observe(call.name, component=Component.TOOL, input=value) as run:
             if tool is None:
                 raise UnknownToolError(call.name, self.tools)
-            run.output = output = await tool.execute(await self._ready(tool, call))
-            return output
+            output = await tool.execute(await self._ready(tool, call))
+            result = _readable(call, output)
+            run.output = output
+            return result
 
     async def _ready(self, tool: Tool, call: ToolCall) -> dict[str, Any]:
         arguments = tool.check(call)
@@ -116,3 +115,15 @@ class Toolbox:
             if verdict is not True:
                 raise ToolDeniedError(call.name, verdict if isinstance(verdict, str) else "")
         return arguments
+
+
+def _readable(call: ToolCall, output: Any) -> ToolResult:
+    """Return the result of a call, once it is sure that the model can be told it.
+
+    Raises:
+        SerialisationError: it has no form as text.
+    """
+    given = output if isinstance(output, ToolResult) else ToolResult(content=output)
+    result = ToolResult(call.id, call.name, given.content, given.is_error)
+    result.text  # noqa: B018 - raises
+    return result
