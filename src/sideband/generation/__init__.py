@@ -18,6 +18,7 @@ from sideband.generation._errors import (
     error_of_status,
     seconds_to_wait,
 )
+from sideband.generation._fan import Fan, FanStream, fan
 from sideband.generation._frames import (
     CACHED,
     MESSAGE_METADATA,
@@ -40,9 +41,11 @@ from sideband.generation._pipeline import (
     text_only,
 )
 from sideband.generation._provider import Provider, provider_name
+from sideband.generation._race import race
 from sideband.generation._request import Askable, Options, Request
 from sideband.generation._retry import RETRY, Retried, is_retryable, retry
 from sideband.generation._runtime import Runtime
+from sideband.generation._sequence import sequence
 from sideband.generation._structured import Mismatch, NoOutputError, OutputError
 from sideband.generation._timeout import GenerationTimeoutError, timeout
 from sideband.generation._tools import (
@@ -71,6 +74,8 @@ __all__ = [
     "CacheUse",
     "ContextTooLongError",
     "CustomContent",
+    "Fan",
+    "FanStream",
     "Frame",
     "FrameJoiner",
     "FrameKind",
@@ -114,13 +119,16 @@ __all__ = [
     "cache",
     "compose",
     "error_of_status",
+    "fan",
     "filter_frames",
     "is_retryable",
     "join_frames",
     "map_frames",
     "provider_name",
+    "race",
     "retry",
     "seconds_to_wait",
+    "sequence",
     "tap_frames",
     "text_only",
     "timeout",

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import final
 
 from sideband.generation._frames import Frame
+from sideband.generation._stop import stop
 from sideband.streams._sources import close_source
 from sideband.streams._waits import wake_future
 
@@ -70,8 +71,7 @@ class Flight:
             self._readers -= 1
             if not self._readers and not self._task.done():
                 self._forget(self)
-                self._task.cancel()
-                await asyncio.wait([self._task])
+                await stop([self._task])
 
     async def _wait(self) -> None:
         waiter = asyncio.get_running_loop().create_future()
