@@ -22,6 +22,7 @@ FACTS = {
     "local_model.py": "gets 'Rain all day in Rome, 12 degrees.'",
     "model_with_state.py": "b'': ValueError('an empty text')",
     "priorities_and_keys.py": "urgent: GOOD EVENING NOW",
+    "retry_and_cache.py": "4 answers: {'quick says: good morning '}",
     "stream_progress.py": "[####################] 40 of 40 texts, 380 tokens",
     "worker_processes.py": "failed: serving 'Primes': worker process",
     "sync_threads.py": "calls by caller: {'report': 100}",

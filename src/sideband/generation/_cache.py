@@ -73,6 +73,8 @@ def cache(
     Cancellation: of one reader of a shared call ends its own stream alone; that of the last one, the call.
     Closing: as cancellation.
     Threads: as the provider and the store; requests are shared within one event loop.
+    Cost: about 7 µs a frame for an answer that is kept, since it is written and read back; as much again where it is
+        made in a task of its own.
 
     Raises:
         TypeError: `scope` is neither a text nor a function nor None.

@@ -70,8 +70,8 @@ class Runtime:
 
         Args:
             provider: who answers.
-            hooks: generation hooks or any other handlers, of its generations and all that happens in them, inside of
-                those of the scope.
+            hooks: generation hooks or any other handlers, of its generations, their tools, and what happens in a
+                provider that `makes_runs`, inside of those of the scope.
             tools: tools, or functions that are to be tools, which are offered with each request and executed.
             pipeline: stages between the provider's frames and the consumer, the first one first.
             approve: asked before a tool is executed: true, or false or a reason.

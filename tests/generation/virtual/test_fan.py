@@ -25,7 +25,10 @@ def slow(*steps: Any, name: str = "slow") -> Script:
 
 
 async def test_frames_come_as_they_arrive_with_their_source() -> None:
-    """Niro, statement 110: all are asked at once, and every frame says whose it is; usage and response are not dropped."""
+    """Niro, statement 110: all are asked at once, and every frame says whose it is; usage and response are not dropped.
+
+    Hooks see each generation, which they did not at all (statement 123).
+    """
     recorder, hook = Recorder(), Noting()
     one = Script([1, A, 2, B, TOLD, DONE], name="one")
     other = Script([2, A, TOLD, DONE], name="other")
