@@ -253,3 +253,13 @@ async def test_calls_without_ids_are_answered_by_name() -> None:
         assert call.id
         assert call.id not in str(server.requests[1].body)
         assert str(server.requests[1].body).count("get_weather") == 2
+
+
+@pytest.mark.parametrize("dialect", [CHAT, RESPONSES, ANTHROPIC], ids=lambda dialect: dialect.name)
+async def test_a_connection_to_a_server_of_ones_own_is_used_once(dialect: Dialect) -> None:
+    """Some such servers close it after an answer without saying so, and the next request would be lost."""
+    reply = Reply(dialect.says(GREETING), content_type=dialect.content_type)
+    async with WireServer(reply) as server, dialect.provider(server.url) as provider:
+        assert [frame async for frame in provider.generate(Request((Message.user("Hi."),)))]
+
+    assert server.requests[0].headers["connection"] == "close"

@@ -260,6 +260,18 @@ async def test_a_worker_that_dies_idle_is_replaced_unnoticed(caplog: pytest.LogC
     assert "was ended by SIGKILL while it was idle" in caplog.text
 
 
+async def test_a_batch_that_a_dying_worker_had_not_taken_is_executed_by_the_next_one() -> None:
+    """It was sent, and not read: nothing of it was executed, so that nobody need notice."""
+    async with serve() as serving:
+        pid = await serving.dispatch(("pid", None))
+        os.kill(pid, signal.SIGSTOP)
+        waiting = asyncio.create_task(serving.dispatch(("pid", None)))
+        await until(lambda: serving.stats().executing == 1)
+        os.kill(pid, signal.SIGKILL)
+
+        assert await waiting != pid
+
+
 async def test_a_crash_of_one_partition_is_nothing_to_the_other(tmp_path: Path) -> None:
     """What the other one executes meanwhile goes on."""
     go = tmp_path / "go"

@@ -162,7 +162,9 @@ async def test_killing_the_parent_leaves_no_orphan(state: str, tmp_path: Path) -
         await until(busy.exists)
     assert alive(pid)
     parent.kill()
-    await parent.wait()
+    await asyncio.wait_for(
+        parent.communicate(), PATIENCE
+    )  # to the end of its pipes, which are closed by that
 
     await until(lambda: not alive(pid))
 

@@ -34,6 +34,7 @@ __all__ = [
     "SdkProvider",
     "base64_of",
     "connect_timeout",
+    "connection_headers",
     "data_url",
     "failure",
     "refuse_options",
@@ -258,6 +259,15 @@ def tool_arguments(call: ToolCall) -> dict[str, Any]:
         return call.parsed
     except ValueError:
         return {"arguments": call.arguments}
+
+
+def connection_headers(base_url: str | None) -> dict[str, str]:
+    """Return the headers that keep a connection to a server of one's own from being used twice.
+
+    Some such servers, llama.cpp's among them, close a connection after an answer without saying so, and a request
+    that is sent at that moment is lost. Over plain HTTP a new one costs next to nothing.
+    """
+    return {"Connection": "close"} if base_url is not None and base_url.startswith("http://") else {}
 
 
 def connect_timeout(timeout: float) -> float:

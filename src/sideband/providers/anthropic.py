@@ -5,6 +5,7 @@ May import generation, components, errors.
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, ClassVar, final
 
@@ -30,6 +31,7 @@ from sideband.providers._sdk import (
     SdkProvider,
     base64_of,
     connect_timeout,
+    connection_headers,
     failure,
     refuse_options,
     response_frame,
@@ -101,6 +103,7 @@ class Anthropic(SdkProvider):
         self._client = client or AsyncAnthropic(
             api_key=api_key or (base_url and "none needed") or None,
             base_url=base_url,
+            default_headers=connection_headers(base_url or os.environ.get("ANTHROPIC_BASE_URL")),
             timeout=httpx2.Timeout(timeout, connect=connect_timeout(timeout)),
             max_retries=max_retries,
         )

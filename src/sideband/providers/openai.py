@@ -29,7 +29,15 @@ from sideband.generation import (
 )
 from sideband.providers._chat_answer import FINISH_REASONS, ChatAnswer
 from sideband.providers._openai_payloads import REASONING, chat_request, responses_request
-from sideband.providers._sdk import UNREADABLE, SdkProvider, connect_timeout, failure, response_frame, told
+from sideband.providers._sdk import (
+    UNREADABLE,
+    SdkProvider,
+    connect_timeout,
+    connection_headers,
+    failure,
+    response_frame,
+    told,
+)
 
 __all__ = ["OpenAI", "OpenAIResponses"]
 
@@ -71,6 +79,7 @@ class _OpenAIProvider(SdkProvider):
             self._client = client or AsyncOpenAI(
                 api_key=api_key or os.environ.get("OPENAI_API_KEY") or (base_url and "none needed") or None,
                 base_url=base_url,
+                default_headers=connection_headers(base_url or os.environ.get("OPENAI_BASE_URL")),
                 timeout=httpx2.Timeout(timeout, connect=connect_timeout(timeout)),
                 max_retries=max_retries,
             )

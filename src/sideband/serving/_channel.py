@@ -25,12 +25,14 @@ __all__ = ["Channel", "pack", "pack_singly", "portable", "unpack", "unpack_singl
 class Channel:
     """One end of the pipe; any thread may send, one at a time receives."""
 
-    __slots__ = ("_connection", "_lock")
+    __slots__ = ("_connection", "_lock", "heard")
 
     def __init__(self, connection: Connection) -> None:
         """Take over a connection."""
         self._connection = connection
         self._lock = threading.Lock()
+        self.heard = False
+        """Whether something was received; whoever wants to know sets it back."""
 
     def send(self, *header: Any, body: bytes = b"") -> None:
         """Send a message.
@@ -51,6 +53,7 @@ class Channel:
             OSError: likewise.
         """
         header: tuple[Any, ...] = pickle.loads(self._connection.recv_bytes())  # noqa: S301 - our own other half
+        self.heard = True
         return header, self._connection.recv_bytes()
 
     def close(self) -> None:

@@ -143,19 +143,31 @@ class WorkerProcess:
             Exception: what the model raised.
         """
         with self._using():
-            channel = self._living()
-            try:
-                results = self._exchange(channel, batch)
-            except (EOFError, OSError) as error:
-                raise self._gone("while it executed a batch", executing=True) from error
-            except BaseException:
-                # Out of step: what comes next belongs to this batch, and must not reach another.
-                self._discard()
-                raise
+            answer = self._exchanged(batch)
+            if answer is None:
+                answer = self._exchanged(batch, last=True)
             self._restarts.succeeded()
-        if isinstance(results, _Raised):
-            raise results.error
-        return results
+        if isinstance(answer, _Raised):
+            raise answer.error
+        return answer or []
+
+    def _exchanged(self, batch: Batch[Any], *, last: bool = False) -> list[Any] | _Raised | None:
+        """Return what became of a batch; None if the process was gone before it could have taken it."""
+        channel = self._living()
+        channel.heard = False
+        try:
+            return self._exchange(channel, batch)
+        except (EOFError, OSError) as error:
+            # A pipe is only reset, or broken, by a process that had not read all of what it was sent.
+            unread = isinstance(error, ConnectionResetError | BrokenPipeError)
+            if unread and not last and not channel.heard:
+                self._gone("while it was idle", executing=False)
+                return None
+            raise self._gone("while it executed a batch", executing=True) from error
+        except BaseException:
+            # Out of step: what comes next belongs to this batch, and must not reach another.
+            self._discard()
+            raise
 
     def mend(self) -> None:
         """Start another process if the last one is gone, so that the next batch need not wait for it."""
