@@ -16,6 +16,7 @@ from sideband.graph._errors import (
 from sideband.graph._execution import BranchTaken, InputsMerged, NodeSkipped
 from sideband.graph._graph import Graph
 from sideband.graph._mapping import Field, Static, field, static
+from sideband.graph._retry import NodeRetried, Retry
 from sideband.graph._runnable import Runnable
 from sideband.graph._schedule import END, START
 from sideband.graph._state import graph_state, locked_state
@@ -33,8 +34,10 @@ __all__ = [
     "GraphBuildError",
     "GraphError",
     "InputsMerged",
+    "NodeRetried",
     "NodeSkipped",
     "NothingLeftError",
+    "Retry",
     "Runnable",
     "Static",
     "StepLimitError",

@@ -7,6 +7,7 @@ from typing import Any, Generic, Self, TypeVar, get_args
 
 from sideband.graph._draft import Draft, compiled
 from sideband.graph._plan import Condition
+from sideband.graph._retry import Retry
 from sideband.graph._runnable import Runnable
 from sideband.graph._schedule import END, START
 from sideband.runs import Component
@@ -33,18 +34,21 @@ class Chain(Generic[In, Out]):
         self._keys: set[str] = set()
         self._last: list[str] = [START]
 
-    def append(self, component: Any, *, key: str | None = None, name: str | None = None) -> Self:
+    def append(
+        self, component: Any, *, key: str | None = None, name: str | None = None, retry: Retry | None = None
+    ) -> Self:
         """Add a node behind what there is; several nodes side by side give it a mapping by their keys.
 
         Args:
             component: as for a node of a graph.
             key: in paths and for `at`.
             name: of its runs, if it is no component that has a name.
+            retry: as for a node of a graph.
 
         Raises:
-            TypeError: it cannot be called with one argument.
+            TypeError: it cannot be called with one argument, or is to be retried and has a stream.
         """
-        added = self._add(key or _name_of(component), component, name)
+        added = self._add(key or _name_of(component), component, name, retry)
         self._lead_to(added)
         self._last = [added]
         return self
@@ -98,13 +102,13 @@ class Chain(Generic[In, Out]):
         plan, found = compiled(self._draft.with_edges(ends), types, None, Component.CHAIN)
         return Runnable(plan, Component.CHAIN, found)
 
-    def _add(self, wanted: str, component: Any, name: str | None) -> str:
+    def _add(self, wanted: str, component: Any, name: str | None, retry: Retry | None = None) -> str:
         key, number = wanted, 1
         while key in self._keys:
             number += 1
             key = f"{wanted}_{number}"
         self._keys.add(key)
-        self._draft.add(key, component, name=name)
+        self._draft.add(key, component, name=name, retry=retry)
         return key
 
     def _lead_to(self, key: str) -> None:

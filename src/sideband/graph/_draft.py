@@ -10,6 +10,7 @@ from sideband.graph._check import problems_of
 from sideband.graph._errors import GraphBuildError
 from sideband.graph._mapping import Intake, part_of
 from sideband.graph._plan import Branch, Condition, Hook, Merge, Node, Plan
+from sideband.graph._retry import Retry, retried
 from sideband.graph._schedule import END, START, Edges
 from sideband.graph._shape import shape_of
 from sideband.graph._types import UNKNOWN
@@ -41,15 +42,18 @@ class Draft:
         before: Hook | None = None,
         after: Hook | None = None,
         intake: Intake | None = None,
+        retry: Retry | None = None,
     ) -> None:
         """Write a node down.
 
         Raises:
-            TypeError: it cannot be called with one argument.
+            TypeError: it cannot be called with one argument, or is to be retried and has a stream.
         """
         targets = () if intake is None else intake.targets
         names = {str(target[0]) for target in targets} if targets and () not in targets else None
         shape = shape_of(component, key, name, Component.LAMBDA, names)
+        if retry is not None:
+            shape = retried(shape, key, retry)
         if intake is not None:
             intake = replace(intake, part=part_of(intake, shape, shape.takes))
             self.edges += [(source, key) for source in intake.sources]

@@ -12,6 +12,7 @@ from typing import Any, Generic, Self, TypeVar, cast, get_args
 
 from sideband.graph._draft import Draft, compiled
 from sideband.graph._plan import Condition, Hook, Merge
+from sideband.graph._retry import Retry
 from sideband.graph._runnable import Runnable
 from sideband.runs import Component
 
@@ -63,6 +64,7 @@ class Graph(Generic[In, Out]):
         merge: Merge | None = None,
         before: Hook | None = None,
         after: Hook | None = None,
+        retry: Retry | None = None,
     ) -> Self:
         """Add a node.
 
@@ -73,11 +75,12 @@ class Graph(Generic[In, Out]):
             merge: makes its input of a mapping from the keys of the nodes that led to it to what they gave.
             before: given the state and the node's input, before its run starts; returns the input.
             after: given the state and the node's output, after its run has ended; returns the output.
+            retry: whether it is executed again if it fails; not for nodes that take or give a stream.
 
         Raises:
-            TypeError: it cannot be called with one argument.
+            TypeError: it cannot be called with one argument, or is to be retried and has a stream.
         """
-        self._draft.add(key, component, name=name, merge=merge, before=before, after=after)
+        self._draft.add(key, component, name=name, merge=merge, before=before, after=after, retry=retry)
         return self
 
     def add_passthrough(self, key: str, *, merge: Merge | None = None) -> Self:

@@ -9,6 +9,7 @@ from typing import Any, Generic, Self, TypeVar, cast, get_args
 from sideband.graph._draft import Draft, compiled
 from sideband.graph._mapping import Inputs, Intake, intake_of, part_of
 from sideband.graph._plan import Condition, Hook
+from sideband.graph._retry import Retry
 from sideband.graph._runnable import Runnable
 from sideband.graph._schedule import END
 from sideband.graph._types import UNKNOWN
@@ -56,6 +57,7 @@ class Workflow(Generic[In, Out]):
         name: str | None = None,
         before: Hook | None = None,
         after: Hook | None = None,
+        retry: Retry | None = None,
     ) -> Self:
         """Add a node.
 
@@ -71,13 +73,14 @@ class Workflow(Generic[In, Out]):
             name: of its runs, if it is no component that has a name; the key by default.
             before: given the state and the node's input, before its run starts; returns the input.
             after: given the state and the node's output, after its run has ended; returns the output.
+            retry: whether it is executed again if it fails; not for nodes that take or give a stream.
 
         Raises:
             TypeError: the component cannot be called with what it is to take, or something in `inputs` is no source.
             ValueError: a path has an empty step, or a private one.
         """
         intake = intake_of(key, inputs, depends_on)
-        self._draft.add(key, component, name=name, before=before, after=after, intake=intake)
+        self._draft.add(key, component, name=name, before=before, after=after, intake=intake, retry=retry)
         return self
 
     def add_branch(
