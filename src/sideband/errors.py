@@ -2,6 +2,7 @@
 
     SidebandError
     ├── Abort                       a handler stops the run that it watches
+    ├── Interrupted                 a graph waits for a human's answer
     ├── HandlerRefusedError         (TypeError) a handler that cannot work was attached
     ├── SerialisationError          (ValueError) a value with no form in JSON, or JSON that is no value
     ├── ToolArgumentsError          (ValueError) a model's arguments for a tool are no JSON object
@@ -41,6 +42,7 @@ __all__ = [
     "Abort",
     "DispatchTimeoutError",
     "HandlerRefusedError",
+    "Interrupted",
     "LateEmitError",
     "LengthMismatchError",
     "MissingExtraError",
@@ -91,6 +93,24 @@ class Abort(SidebandError):  # noqa: N818 - control flow that users raise; DESIG
     The run ends with the outcome error, what it held upstream is closed, and its caller gets this
     very object. Raised in an ending or in `on_event` it is logged, since the work is done by then.
     """
+
+
+class Interrupted(SidebandError):  # noqa: N818 - an outcome, not a failure
+    """A graph waits for a human's answer: no failure, and runs that end with it end as interrupted, with `on_end`.
+
+    In a node it is raised by `sideband.graph.interrupt`, and has to be let through. What the graph's caller gets has
+    the `id` by which the graph can be resumed.
+    """
+
+    def __init__(self, questions: Iterable[Any], id: str = "") -> None:  # noqa: A002
+        """Take the questions, each a `sideband.graph.Question`, and the id of what is kept."""
+        self.questions: tuple[Any, ...] = tuple(questions)
+        self.id = id
+        asked = ", ".join(repr(getattr(one, "question", one)) for one in self.questions)
+        by = f" by resume({id!r}, answer)" if id else ""
+        super().__init__(f"waits for an answer{by}: {asked}")
+        self.kept: Any = None
+        """What is kept of a graph inside of a graph, which keeps it with its own."""
 
 
 class HandlerRefusedError(SidebandError, TypeError):

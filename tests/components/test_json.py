@@ -8,6 +8,7 @@ import datetime as dt
 import json
 import math
 import pickle
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from sideband.components import (
     ToolOutput,
     Usage,
     from_jsonable,
+    serialisable,
     to_jsonable,
 )
 from sideband.errors import SerialisationError
@@ -127,3 +129,17 @@ def test_values_may_stand_anywhere() -> None:
     data = {"asked": ChatModelInput((Message.user("hi"),)), "used": [Usage(input_tokens=1)]}
 
     assert from_jsonable(to_jsonable(data)) == data
+
+
+@serialisable
+@dataclass
+class Lines:
+    """A dataclass of somebody's own, with a list that can be added to."""
+
+    lines: list[str]
+    pair: tuple[int, int]
+
+
+def test_sequences_come_back_as_their_fields_say() -> None:
+    """Lists as lists, so that they can be added to; all others as tuples."""
+    assert from_jsonable(to_jsonable(Lines(["a"], (1, 2)))) == Lines(["a"], (1, 2))

@@ -3,7 +3,7 @@
 1. A value of ours is an object with its class's name under `$type` and those fields that differ from their defaults.
 2. Bytes and dates are such objects, too; so is a mapping with a key that begins with `$`.
 3. Sequences become lists. They come back as tuples in the fields of our values, as lists in
-   mappings and in fields of any type.
+   mappings, in fields of any type and in those that are annotated as lists.
 """
 
 from __future__ import annotations
@@ -152,7 +152,8 @@ def _rebuild(cls: type, given: dict[str, Any]) -> Any:
 
 
 def _sequence_of(field: Field[Any]) -> Callable[[list[Any]], Any]:
-    return list if field.type == "Any" else tuple
+    annotation = field.type if isinstance(field.type, str) else getattr(field.type, "__name__", "")
+    return list if annotation == "Any" or annotation.partition("[")[0] == "list" else tuple
 
 
 def _defaults(cls: Any) -> dict[str, Any]:

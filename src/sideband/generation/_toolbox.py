@@ -2,7 +2,7 @@
 
 1. Every call gives a result: what fails, is unknown, is denied, takes too long or returns what no text can be made of
    is a result that says so, which the model sees, and a run that ended in error.
-2. Only an `Abort` of a handler, a cancellation, and what is no `Exception` leave here.
+2. Only an `Abort` of a handler, a question to a human, a cancellation, and what is no `Exception` leave here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, final
 
 from sideband.components import ToolCall, ToolDefinition, ToolInput, ToolResult
-from sideband.errors import Abort
+from sideband.errors import Abort, Interrupted
 from sideband.generation._adapter import TOOL_CALL, TOOL_RESULT, ToolFinished
 from sideband.generation._tools import Tool, ToolDeniedError, UnknownToolError
 from sideband.observe import observe
@@ -87,7 +87,7 @@ class Toolbox:
     async def _result(self, call: ToolCall) -> ToolResult:
         try:
             return await self._observed(call)
-        except Abort:
+        except (Abort, Interrupted):
             raise
         except Exception as error:  # noqa: BLE001 - whatever a tool raises is the model's to deal with
             return ToolResult(call.id, call.name, f"{type(error).__name__}: {error}", is_error=True)

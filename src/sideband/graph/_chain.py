@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Generic, Self, TypeVar, get_args
 
+from sideband.graph._checkpoints import Checkpoints
 from sideband.graph._draft import Draft, compiled
 from sideband.graph._plan import Condition
 from sideband.graph._retry import Retry
@@ -91,15 +92,18 @@ class Chain(Generic[In, Out]):
         self._last = list(targets.values())
         return self
 
-    def compile(self) -> Runnable[In, Out]:
+    def compile(self, *, checkpoints: Checkpoints | None = None) -> Runnable[In, Out]:
         """Check the chain, and return what can be called.
+
+        Args:
+            checkpoints: where it is kept when a node waits for a human's answer (`interrupt`).
 
         Raises:
             GraphBuildError: with every problem that was found.
         """
         ends = [(last, END) for last in self._last]
         types = get_args(getattr(self, "__orig_class__", None))
-        plan, found = compiled(self._draft.with_edges(ends), types, None, Component.CHAIN)
+        plan, found = compiled(self._draft.with_edges(ends), types, None, Component.CHAIN, checkpoints)
         return Runnable(plan, Component.CHAIN, found)
 
     def _add(self, wanted: str, component: Any, name: str | None, retry: Retry | None = None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sideband.graph._check import problems_of
+from sideband.graph._checkpoints import Checkpoints
 from sideband.graph._errors import GraphBuildError
 from sideband.graph._mapping import Intake, part_of
 from sideband.graph._plan import Branch, Condition, Hook, Merge, Node, Plan
@@ -90,7 +91,11 @@ def _pass(value: Any) -> Any:
 
 
 def compiled(
-    draft: Draft, types: tuple[Any, ...], max_steps: int | None, kind: Component
+    draft: Draft,
+    types: tuple[Any, ...],
+    max_steps: int | None,
+    kind: Component,
+    checkpoints: Checkpoints | None = None,
 ) -> tuple[Plan[Any], tuple[Any, Any]]:
     """Return the plan, and the types of its input and output.
 
@@ -118,6 +123,7 @@ def compiled(
         direct={} if draft.cycles else dict(_direct(draft, edges, nodes)),
         takers=_grouped(pairs) if mapped else None,
         output=draft.output,
+        checkpoints=checkpoints,
     )
     return plan, (_first(takes, edges, nodes), _last(gives, edges, nodes, draft.output))
 

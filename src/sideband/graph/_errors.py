@@ -7,12 +7,16 @@ from collections.abc import Iterable
 from sideband.errors import SidebandError
 
 __all__ = [
+    "AnswerError",
     "BranchError",
+    "CheckpointError",
     "FieldMissingError",
     "GraphBuildError",
     "GraphError",
+    "InterruptError",
     "NothingLeftError",
     "StepLimitError",
+    "UnknownCheckpointError",
     "UnknownNodeError",
 ]
 
@@ -96,3 +100,49 @@ class FieldMissingError(GraphError, LookupError):
         field = ".".join(map(str, self.path))
         what = f"{field!r} of {source!r}" if field else f"what {source!r} gives"
         super().__init__(graph, f"{node!r} takes {what}, but {reason}")
+
+
+class InterruptError(SidebandError, RuntimeError):
+    """A node asked where it cannot wait for an answer, or did not let the interruption through."""
+
+    def __init__(self, reason: str) -> None:
+        """Say why it cannot."""
+        super().__init__(f"a graph cannot be interrupted {reason}")
+        self.reason = reason
+
+
+class UnknownCheckpointError(GraphError, LookupError):
+    """Nothing is kept by the id: it was finished, or never was there."""
+
+    def __init__(self, graph: str, id: str) -> None:  # noqa: A002
+        """Tell the id."""
+        super().__init__(
+            graph, f"nothing is kept by the id {id!r}; it has gone on to its end, or never was here"
+        )
+        self.id = id
+
+
+class CheckpointError(GraphError, ValueError):
+    """What is kept cannot be gone on with: it is damaged, or of another graph."""
+
+    def __init__(self, graph: str, id: str, reason: str) -> None:  # noqa: A002
+        """Say why."""
+        super().__init__(graph, f"cannot be resumed from {id!r}: {reason}")
+        self.id = id
+        self.reason = reason
+
+
+class AnswerError(GraphError, ValueError):
+    """What was answered is not what was asked."""
+
+    def __init__(self, graph: str, answers: Iterable[str], questions: Iterable[str]) -> None:
+        """List what was answered, and the questions there are."""
+        self.answers: tuple[str, ...] = tuple(answers)
+        self.questions: tuple[str, ...] = tuple(questions)
+        there = ", ".join(map(repr, self.questions))
+        given = (
+            f"got answers for {', '.join(map(repr, self.answers))}"
+            if self.answers
+            else "one answer does not do"
+        )
+        super().__init__(graph, f"{given}; answers={{…}} takes them for: {there}")

@@ -10,18 +10,22 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Iterable
 from types import CoroutineType
 from typing import Any, NamedTuple, TypeVar, cast, final
 
-from sideband.graph._errors import BranchError, NothingLeftError, StepLimitError
+from sideband.components import from_jsonable
+from sideband.errors import Interrupted
+from sideband.graph._errors import BranchError, InterruptError, NothingLeftError, StepLimitError
 from sideband.graph._flow import copies, is_stream, merged, stream_of, value_of, values_of
 from sideband.graph._intake import stream_for, value_for, wait_for
 from sideband.graph._mapping import Intake
+from sideband.graph._pause import NOWHERE, Pause, Pending, Resume, current_pause, kept_of, outermost
 from sideband.graph._plan import Branch, Hook, Node, Plan
 from sideband.graph._schedule import END, START, AllOf, Ready, Schedule, Steps
 from sideband.graph._state import current_level
-from sideband.observe._bound import Bound
+from sideband.observe._bound import Bound, Values
 from sideband.scope._scope import current, current_scope, get_current, get_current_scope
 from sideband.streams import Stream, from_iterable
 from sideband.streams._waits import together
@@ -31,6 +35,9 @@ __all__ = ["BranchTaken", "Execution", "InputsMerged", "NodeSkipped"]
 T = TypeVar("T")
 
 _NOTHING: Any = object()
+
+_PAUSED: Any = object()
+"""What a node gives that waits for an answer."""
 
 
 class BranchTaken(NamedTuple):
@@ -61,12 +68,16 @@ class Execution:
         "_group",
         "_max_steps",
         "_open",
+        "_pause",
+        "_pending",
         "_plan",
         "_result",
+        "_resumed",
         "_run",
         "_schedule",
         "_scope",
         "_streaming",
+        "resumed",
     )
 
     def __init__(self, plan: Plan[Any], *, streaming: bool, max_steps: int | None = None) -> None:
@@ -86,20 +97,29 @@ class Execution:
         self._group: asyncio.TaskGroup | None = None
         self._open: list[Stream[Any]] = []
         self._result: Any = _NOTHING
+        # Only a graph that is kept when it waits pays for that.
+        self._pause = current_pause.get()
+        self._pending: list[Pending] = []
+        self._resumed: dict[str, tuple[Any, Pause]] = {}
+        self.resumed: Resume | None = None
 
     async def run(self, value: Any) -> Any:
         """Return the value or the stream that reaches END.
 
         Raises:
+            Interrupted: nodes wait for answers.
             BaseException: what a node raised; several at once as an exception group.
         """
-        ready = await self._deliver(START, self._kept(value))
+        going_on = self._pause is not None and self._resumption(value)
+        ready = self._resume(going_on) if going_on else await self._deliver(START, self._kept(value))
         last = START
         while len(ready) == 1:
             last = ready[0].key
             ready = await self._execute(ready[0])
         if ready:
             await self._execute_together(ready)
+        if self._pending:
+            raise await self._interrupted()
         if self._result is _NOTHING:
             raise NothingLeftError(self._plan.name, last)
         return self._result
@@ -138,9 +158,14 @@ class Execution:
             self._result = await self._finish(inputs)
             return []
         node = plan.nodes[key]
-        value = await self._input(node, inputs)
+        value = None if key in self._resumed else await self._input(node, inputs)
         while True:
-            output = await self._call(node, value)
+            if self._pause is None:
+                output = await self._call(node, value)
+            else:
+                output = await self._call_or_pause(node, value)
+                if output is _PAUSED:
+                    return []
             follower = plan.direct.get(node.key)
             if follower is None:
                 return await self._deliver(node.key, output)
@@ -151,10 +176,10 @@ class Execution:
             plain = output.__class__ is not Stream and not node.shape.takes_stream
             value = output if plain else await self._fit(node, output)
 
-    async def _call(self, node: Node, value: Any) -> Any:
+    async def _call(self, node: Node, value: Any, *, begun: bool = False) -> Any:
         shape = node.shape
-        if node.before is not None:
-            value = await self._fit(node, await self._hooked(node.before, await value_of(value)))
+        if node.before is not None and not begun:
+            value = await self._before(node.before, node, value)
         scope = self._scope.node(node.key)
         token = current_scope.set(scope)
         try:
@@ -169,9 +194,18 @@ class Execution:
             output = await self._hooked(node.after, await value_of(output))
         return output
 
+    async def _before(self, hook: Hook, node: Node, value: Any) -> Any:
+        return await self._fit(node, await self._hooked(hook, await value_of(value)))
+
     def _opened(self, output: Any, scope: Any) -> Stream[Any]:
         source = output if hasattr(output, "__anext__") else from_iterable(output)
-        values = (current, self._run), (current_scope, scope), (current_level, current_level.get())
+        values: Values = (
+            (current, self._run),
+            (current_scope, scope),
+            (current_level, current_level.get()),
+        )
+        if self._pause is not None:
+            values = (*values, (current_pause, NOWHERE))
         return self._kept(Stream(Bound(source, values)))
 
     async def _hooked(self, hook: Hook, value: Any) -> Any:
@@ -180,6 +214,81 @@ class Execution:
         async with level as state:
             made = hook(state, value)
             return await made if made.__class__ is CoroutineType else made
+
+    # -- waiting for a human ---------------------------------------------------------------------
+
+    async def _call_or_pause(self, node: Node, value: Any) -> Any:
+        """Execute a node that may ask; note that it waits if it does, while the others go on."""
+        shape = node.shape
+        if node.key in self._resumed:
+            value, pause = self._resumed.pop(node.key)
+        else:
+            if node.before is not None:
+                value = await self._before(node.before, node, value)
+            streams = shape.takes_stream or shape.gives_stream
+            pause = NOWHERE if streams or self._pause is NOWHERE else Pause([])
+        token = current_pause.set(pause)
+        try:
+            output = await self._call(node, value, begun=True)
+        except Interrupted as error:
+            if not pause.asked and error.kept is None:
+                reason = f"since a graph waits that {node.key!r} calls itself: make it a node"
+                raise InterruptError(reason) from error
+            answers = tuple(pause.answers or ())
+            self._pending.append(Pending(node.key, value, error.questions, answers, error.kept))
+            return _PAUSED
+        finally:
+            current_pause.reset(token)
+        if pause.asked:
+            raise InterruptError(f"since {node.key!r} caught the interruption: let `Interrupted` through")
+        return output
+
+    def _resumption(self, given: Any) -> Resume | None:
+        assert self._pause is not None  # noqa: S101 - looked at before
+        return given if given.__class__ is Resume else self._pause.inner
+
+    def _resume(self, resume: Resume) -> list[Ready]:
+        """Know what was known when it was interrupted; return the nodes that have got an answer."""
+        self.resumed, kept = resume, resume.kept
+        self._schedule.restore(from_jsonable(kept["schedule"]))
+        if self._plan.state is not None:
+            level = current_level.get()
+            assert level is not None  # noqa: S101 - whoever calls makes it
+            level.state = from_jsonable(kept["state"])
+        if self._run is not None and "run" in kept:
+            self._run.links = (*self._run.links, resume.link)
+        ready: list[Ready] = []
+        for key, value, going in resume.pending():
+            if isinstance(going, Pending):
+                self._pending.append(going)
+            else:
+                self._resumed[key] = value, going
+                ready.append(Ready(key, {}))
+        return ready
+
+    async def _interrupted(self) -> Interrupted:
+        """Keep the graph, or let the one around it do so, and return what its caller is to get."""
+        schedule = self._schedule.snapshot()
+        for inputs in schedule["inputs"].values():
+            inputs.update(await values_of(inputs))
+        level, store = current_level.get(), self._pause and self._pause.store
+        state = None if self._plan.state is None or level is None else level.state
+        kept = kept_of(self._plan.name, self._pending, schedule, state)
+        questions = [question for pending in self._pending for question in pending.questions]
+        error = Interrupted(questions, secrets.token_hex(16) if store else "")
+        if not store:
+            error.kept = kept
+            return error
+        text = outermost(kept, self._plan.name, self._plan.digest(), self._run)
+        await asyncio.to_thread(store.save, error.id, text)
+        await self.forget()
+        return error
+
+    async def forget(self) -> None:
+        """Forget what this was resumed from: it is done, or kept anew."""
+        resume, store = self.resumed, self._pause and self._pause.store
+        if resume is not None and store:
+            await asyncio.to_thread(store.delete, resume.id)
 
     # -- edges -----------------------------------------------------------------------------------
 

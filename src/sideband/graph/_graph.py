@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, Self, TypeVar, cast, get_args
 
+from sideband.graph._checkpoints import Checkpoints
 from sideband.graph._draft import Draft, compiled
 from sideband.graph._plan import Condition, Hook, Merge
 from sideband.graph._retry import Retry
@@ -111,17 +112,20 @@ class Graph(Generic[In, Out]):
             self._draft.add_branch(source, condition, {target: target for target in targets})
         return self
 
-    def compile(self, *, max_steps: int | None = None) -> Runnable[In, Out]:
+    def compile(
+        self, *, max_steps: int | None = None, checkpoints: Checkpoints | None = None
+    ) -> Runnable[In, Out]:
         """Check the graph, and return what can be called.
 
         Args:
             max_steps: with cycles, the most steps of a run; by default the number of nodes and ten.
+            checkpoints: where it is kept when a node waits for a human's answer (`interrupt`).
 
         Raises:
             GraphBuildError: with every problem that was found, each naming its nodes.
         """
         types = get_args(getattr(self, "__orig_class__", None))
-        plan, found = compiled(self._draft, types, max_steps, Component.GRAPH)
+        plan, found = compiled(self._draft, types, max_steps, Component.GRAPH, checkpoints)
         return Runnable(plan, Component.GRAPH, found)
 
     def __repr__(self) -> str:

@@ -5,10 +5,12 @@ May import streams; makes and runs nothing.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from sideband.graph._checkpoints import Checkpoints
 from sideband.graph._mapping import Intake
 from sideband.graph._schedule import Edges
 from sideband.graph._shape import Shape
@@ -70,6 +72,21 @@ class Plan(Generic[S]):
     """In a workflow, who takes something from each node, or waits for it; in a graph it is whom it leads to."""
     output: Intake | None = None
     """In a workflow, what END takes from whom."""
+    checkpoints: Checkpoints | None = None
+    """Where it is kept when it waits for a human."""
+
+    def digest(self) -> str:
+        """Return a word that is another one for a graph with other nodes, edges or branches."""
+        branches = [
+            (one.source, sorted(map(repr, one.targets.items())))
+            for of in self.branches.values()
+            for one in of
+        ]
+        inner = [
+            (key, node.shape.plan.digest()) for key, node in self.nodes.items() if node.shape.plan is not None
+        ]
+        drawn = repr((list(self.nodes), self.edges.followers, branches, inner, self.cyclic))
+        return hashlib.blake2b(drawn.encode(), digest_size=8).hexdigest()
 
 
 def flatten(nodes: Mapping[str, Node], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from types import CoroutineType
 from typing import Any, NamedTuple, final
 
-from sideband.errors import Abort
+from sideband.errors import Abort, Interrupted
+from sideband.graph._pause import current_pause
 from sideband.graph._shape import Shape
 from sideband.scope._scope import get_current
 
@@ -79,11 +80,14 @@ def _again(call: Callable[[Any], Any], key: str, retry: Retry) -> Callable[[Any]
     async def repeat(value: Any) -> Any:
         around = get_current()
         attempt = 1
+        pause = current_pause.get()
         while True:
+            if pause is not None:
+                pause.used = 0
             try:
                 output = call(value)
                 return await output if output.__class__ is CoroutineType else output
-            except Abort:
+            except (Abort, Interrupted):
                 raise
             except retry.errors as error:
                 if attempt >= retry.attempts:

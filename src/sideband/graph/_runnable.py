@@ -15,24 +15,23 @@ from collections.abc import (
     AsyncIterable,
     Awaitable,
     Callable,
-    Coroutine,
     Generator,
     Iterable,
+    Mapping,
 )
-from contextvars import copy_context
-from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast, final, overload
+from typing import Any, Generic, Literal, TypeVar, cast, final, overload
 
 from sideband.graph._draw import Direction, mermaid
-from sideband.graph._errors import UnknownNodeError
-from sideband.graph._execution import Execution
-from sideband.graph._flow import is_stream
+from sideband.graph._driver import Driver
+from sideband.graph._errors import InterruptError, UnknownCheckpointError, UnknownNodeError
+from sideband.graph._pause import Pause, Resume, current_pause
 from sideband.graph._picture import picture
 from sideband.graph._plan import Plan, flatten
 from sideband.graph._schedule import END, START
 from sideband.graph._shape import Shape
+from sideband.graph._shapes import shapes_of
 from sideband.graph._state import Level, current_level
 from sideband.handlers import HandlerLike, entries
-from sideband.observe import component, transform
 from sideband.observe._bound import Bound, Values
 from sideband.runs import Component, Run
 from sideband.scope._scope import current_scope, restore
@@ -42,55 +41,6 @@ __all__ = ["Runnable"]
 
 In = TypeVar("In")
 Out = TypeVar("Out")
-
-_END: Any = object()
-
-
-class _Shapes(NamedTuple):
-    """The four ways to execute a plan, each a component."""
-
-    invoke: Callable[[Any], Awaitable[Any]]
-    stream: Callable[[Any], AsyncGenerator[Any, Any]]
-    collect: Callable[[Any], Awaitable[Any]]
-    transform: Callable[[Any], AsyncGenerator[Any, Any]]
-
-
-def _shapes(plan: Plan[Any], kind: Component, name: str) -> _Shapes:
-    observed = component(kind, name=name, type="")
-    return _Shapes(
-        observed(_to_value(plan)),
-        cast("Any", observed(_to_stream(plan))),
-        observed(transform(_to_value(plan))),
-        cast("Any", observed(transform(_to_stream(plan)))),
-    )
-
-
-def _to_value(plan: Plan[Any]) -> Callable[[Any], Coroutine[Any, Any, Any]]:
-    async def execute(given: Any) -> Any:
-        execution = Execution(plan, streaming=False)
-        try:
-            return await execution.run(given)
-        finally:
-            if execution.opened:
-                await execution.aclose()
-
-    return execute
-
-
-def _to_stream(plan: Plan[Any]) -> Callable[[Any], AsyncGenerator[Any, Any]]:
-    async def execute(given: Any) -> AsyncGenerator[Any, Any]:
-        execution = Execution(plan, streaming=True)
-        try:
-            result = await execution.run(given)
-            if is_stream(result):
-                async for chunk in result:
-                    yield chunk
-            else:
-                yield result
-        finally:
-            await execution.aclose()
-
-    return execute
 
 
 @final
@@ -111,7 +61,7 @@ class Runnable(Generic[In, Out]):
         self._plan = plan
         self._kind = kind
         self._takes, self._gives = types
-        self._shapes = _shapes(plan, kind, plan.name)
+        self._shapes = shapes_of(plan, kind, plan.name)
 
     @property
     def name(self) -> str:
@@ -226,7 +176,7 @@ class Runnable(Generic[In, Out]):
         Raises:
             RuntimeError: the thread runs an event loop, which would wait for itself.
         """
-        with _Driver("invoke") as driver:
+        with Driver("invoke") as driver:
             return cast("Out", driver.run(self.invoke(input, callbacks=callbacks)))
 
     def stream_sync(
@@ -240,7 +190,7 @@ class Runnable(Generic[In, Out]):
         Raises:
             RuntimeError: the thread runs an event loop, which would wait for itself.
         """
-        with _Driver("stream") as driver:
+        with Driver("stream") as driver:
             yield from driver.chunks(self.stream(input, callbacks=callbacks))
 
     def collect_sync(self, input: Iterable[Any], *, callbacks: Iterable[HandlerLike] = ()) -> Out:  # noqa: A002
@@ -249,7 +199,7 @@ class Runnable(Generic[In, Out]):
         Raises:
             RuntimeError: the thread runs an event loop, which would wait for itself.
         """
-        with _Driver("collect") as driver:
+        with Driver("collect") as driver:
             return cast("Out", driver.run(self.collect(input, callbacks=callbacks)))
 
     def transform_sync(
@@ -263,8 +213,65 @@ class Runnable(Generic[In, Out]):
         Raises:
             RuntimeError: the thread runs an event loop, which would wait for itself.
         """
-        with _Driver("transform") as driver:
+        with Driver("transform") as driver:
             yield from driver.chunks(self.transform(input, callbacks=callbacks))
+
+    async def resume(
+        self,
+        id: str,  # noqa: A002
+        answer: Any = None,
+        *,
+        answers: Mapping[str, Any] | None = None,
+        callbacks: Iterable[HandlerLike] = (),
+    ) -> Out:
+        """Go on with a graph that was interrupted, and return its output as a value.
+
+        Nodes that were done are not executed again, and the state is as it was. The run is a new one, with a link to the
+        one that was interrupted. What is kept is forgotten when it has ended well; after an error, or if the
+        process is killed, it can be resumed again.
+
+        Args:
+            id: of the `Interrupted`.
+            answer: to the only question.
+            answers: in place of it, by the questions' ids; those that are left out are asked again.
+            callbacks: handlers of this call.
+
+        Raises:
+            Interrupted: there are further questions.
+            UnknownCheckpointError: nothing is kept by the id.
+            CheckpointError: it is another graph's, or damaged.
+            AnswerError: an answer is to no question, or there are several questions and one answer.
+            BaseException: as for `invoke`.
+        """
+        given = await self._resumption(id, answer, answers)
+        return cast("Out", await self._within(self._shapes.invoke, given, callbacks))
+
+    async def resume_stream(
+        self,
+        id: str,  # noqa: A002
+        answer: Any = None,
+        *,
+        answers: Mapping[str, Any] | None = None,
+        callbacks: Iterable[HandlerLike] = (),
+    ) -> Stream[Any]:
+        """As `resume`, with the output as a stream; nothing is executed before its first pull."""
+        return self._bound(self._shapes.stream(await self._resumption(id, answer, answers)), callbacks)
+
+    def resume_sync(
+        self,
+        id: str,  # noqa: A002
+        answer: Any = None,
+        *,
+        answers: Mapping[str, Any] | None = None,
+        callbacks: Iterable[HandlerLike] = (),
+    ) -> Out:
+        """As `resume`, in a thread that runs no event loop.
+
+        Raises:
+            RuntimeError: the thread runs an event loop, which would wait for itself.
+        """
+        with Driver("resume") as driver:
+            return cast("Out", driver.run(self.resume(id, answer, answers=answers, callbacks=callbacks)))
 
     def __sideband_node__(self, name: str) -> Shape:
         """Say how it is called as a node: with a stream if its first nodes take one, and likewise its output."""
@@ -273,37 +280,55 @@ class Runnable(Generic[In, Out]):
         last = [plan.nodes[key].shape for key in plan.edges.sources[END] if key != START]
         takes_stream = any(shape.takes_stream for shape in first)
         gives_stream = any(shape.gives_stream for shape in last)
-        shapes = _shapes(plan, self._kind, plan.name or name)
+        shapes = shapes_of(plan, self._kind, plan.name or name)
         if gives_stream:
             opened = shapes.transform if takes_stream else shapes.stream
 
             def call(given: Any) -> Any:
-                return self._bound(opened(given), ())
+                return self._bound(opened(given), (), inside=True)
         else:
             waiting = shapes.collect if takes_stream else shapes.invoke
 
             def call(given: Any) -> Any:
-                return self._within(waiting, given, ())
+                return self._within(waiting, given, (), inside=True)
 
         return Shape(call, self._takes, takes_stream, self._gives, gives_stream, not gives_stream, plan)
+
+    async def _resumption(self, key: str, answer: Any, answers: Mapping[str, Any] | None) -> Resume:
+        plan = self._plan
+        if plan.checkpoints is None:
+            raise InterruptError("without a place where it is kept: compile it with checkpoints=…")
+        text = await asyncio.to_thread(plan.checkpoints.load, key)
+        if text is None:
+            raise UnknownCheckpointError(plan.name, key)
+        return Resume.read(plan.name, plan.digest(), key, text, answer=answer, answers=answers)
 
     # -- what surrounds a call -------------------------------------------------------------------
 
     async def _within(
-        self, call: Callable[[Any], Awaitable[Any]], given: Any, callbacks: Iterable[HandlerLike]
+        self,
+        call: Callable[[Any], Awaitable[Any]],
+        given: Any,
+        callbacks: Iterable[HandlerLike],
+        *,
+        inside: bool = False,
     ) -> Any:
-        tokens = [(variable, variable.set(value)) for variable, value in self._surroundings(callbacks)]
+        tokens = [
+            (variable, variable.set(value)) for variable, value in self._surroundings(callbacks, inside)
+        ]
         try:
             return await call(given)
         finally:
             for variable, token in tokens:
                 restore(variable, token)
 
-    def _bound(self, source: AsyncGenerator[Any, Any], callbacks: Iterable[HandlerLike]) -> Stream[Any]:
-        values = self._surroundings(callbacks)
+    def _bound(
+        self, source: AsyncGenerator[Any, Any], callbacks: Iterable[HandlerLike], *, inside: bool = False
+    ) -> Stream[Any]:
+        values = self._surroundings(callbacks, inside)
         return Stream(Bound(source, values) if values else source)
 
-    def _surroundings(self, callbacks: Iterable[HandlerLike]) -> Values:
+    def _surroundings(self, callbacks: Iterable[HandlerLike], inside: bool) -> Values:
         values: Values = ()
         handlers = tuple(callbacks)
         if handlers:
@@ -311,6 +336,10 @@ class Runnable(Generic[In, Out]):
             values = ((current_scope, current_scope.get().attach(*handlers)),)
         if self._plan.state is not None:
             values = (*values, (current_level, Level(self._plan.state(), current_level.get())))
+        if not inside:  # a node's graph is kept with the one around it; one that is called by hand is not
+            store = self._plan.checkpoints
+            if store is not None or current_pause.get() is not None:
+                values = (*values, (current_pause, None if store is None else Pause(store=store)))
         return values
 
     def _check(self, handlers: tuple[HandlerLike, ...]) -> None:
@@ -318,45 +347,3 @@ class Runnable(Generic[In, Out]):
         unknown = paths.difference(self.nodes) if paths else ()
         for path in unknown:
             raise UnknownNodeError(self.name, path, map("/".join, self.nodes))
-
-
-@final
-class _Driver:
-    """An event loop for one call, in the thread that makes it."""
-
-    def __init__(self, twin: str) -> None:
-        """Remember which method is to be used where a loop runs."""
-        self._context = copy_context()
-        self._twin = twin
-        self._runner = asyncio.Runner()
-
-    def __enter__(self) -> _Driver:
-        """Look whether this thread may wait."""
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return self
-        raise RuntimeError(
-            f"{self._twin}_sync was called in a thread that runs an event loop, which would wait for "
-            f"itself; await or iterate {self._twin} there"
-        )
-
-    def __exit__(self, *exc: object) -> None:
-        """Close the loop."""
-        self._runner.close()
-
-    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Wait for a coroutine."""
-        return self._runner.run(work, context=self._context)
-
-    def chunks(self, stream: Stream[Any]) -> Generator[Any, None, None]:
-        """Pull a stream to its end, or until the consumer stops."""
-
-        async def pull() -> Any:
-            return await anext(stream, _END)
-
-        try:
-            while (chunk := self.run(pull())) is not _END:
-                yield chunk
-        finally:
-            self.run(stream.aclose())

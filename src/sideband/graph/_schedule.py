@@ -70,6 +70,14 @@ class Schedule(Protocol):
         """
         ...
 
+    def snapshot(self) -> dict[str, Any]:
+        """Return all that it knows, by names, with what was delivered as it is."""
+        ...
+
+    def restore(self, known: Mapping[str, Any]) -> None:
+        """Know what another one knew."""
+        ...
+
 
 @final
 class AllOf:
@@ -111,6 +119,16 @@ class AllOf:
                         self.unused += self._inputs.pop(follower, {}).values()
                         over.append((follower, {}, ()))
         return ready
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return all that it knows."""
+        return {"inputs": self._inputs, "led": sorted(self._led), "waiting": self._waiting}
+
+    def restore(self, known: Mapping[str, Any]) -> None:
+        """Know what another one knew."""
+        self._inputs = {key: dict(inputs) for key, inputs in known["inputs"].items()}
+        self._led = set(known["led"])
+        self._waiting = dict(known["waiting"])
 
     def _wait_for_one_less(self, key: str) -> int:
         waiting = self._waiting.get(key, len(self._edges.sources[key])) - 1
@@ -163,6 +181,16 @@ class Steps:
             self._steps -= 1
             self.exhausted = self._steps < 0
         return ready
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return all that it knows."""
+        return {"inputs": self._next, "running": self._running, "steps": self._steps}
+
+    def restore(self, known: Mapping[str, Any]) -> None:
+        """Know what another one knew."""
+        self._next = {key: dict(inputs) for key, inputs in known["inputs"].items()}
+        self._running = int(known["running"])
+        self._steps = int(known["steps"])
 
     def _in_order(self, key: str, came: dict[str, Any]) -> dict[str, Any]:
         return {source: came[source] for source in self._edges.sources[key] if source in came}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Generic, Self, TypeVar, cast, get_args
 
+from sideband.graph._checkpoints import Checkpoints
 from sideband.graph._draft import Draft, compiled
 from sideband.graph._mapping import Inputs, Intake, intake_of, part_of
 from sideband.graph._plan import Condition, Hook
@@ -110,8 +111,11 @@ class Workflow(Generic[In, Out]):
         self._outputs.append(intake_of(END, inputs, depends_on))
         return self
 
-    def compile(self) -> Runnable[In, Out]:
+    def compile(self, *, checkpoints: Checkpoints | None = None) -> Runnable[In, Out]:
         """Check the workflow, and return what can be called.
+
+        Args:
+            checkpoints: where it is kept when a node waits for a human's answer (`interrupt`).
 
         Raises:
             GraphBuildError: with every problem that was found, each naming its nodes.
@@ -121,7 +125,7 @@ class Workflow(Generic[In, Out]):
         gives = types[1] if len(types) == 2 else UNKNOWN
         output = replace(output, part=part_of(output, None, gives))
         draft = replace(self._draft.with_edges((source, END) for source in output.sources), output=output)
-        plan, found = compiled(draft, types, None, Component.WORKFLOW)
+        plan, found = compiled(draft, types, None, Component.WORKFLOW, checkpoints)
         return Runnable(plan, Component.WORKFLOW, found)
 
     def _output(self) -> Intake:

@@ -17,6 +17,7 @@ import time
 from contextvars import Context, ContextVar, Token, copy_context
 from typing import Any, Protocol, final
 
+from sideband.errors import Interrupted
 from sideband.handlers import Listeners, Plan
 from sideband.handlers._plan import Call, Pending, enter, fire, report, settle, skip_async
 from sideband.runs import Outcome, Run, RunInfo
@@ -141,7 +142,9 @@ def end(run: Run, outcome: Outcome, output: Any) -> Pending | None:
 
 
 def end_with_error(run: Run, error: BaseException) -> Pending | None:
-    """End the run with an exception, unless it has ended, and tell the handlers."""
+    """End the run with an exception, unless it has ended, and tell the handlers; to wait for a human is none."""
+    if isinstance(error, Interrupted):
+        return end(run, Outcome.INTERRUPTED, error.questions)
     if run.outcome is not None:
         return None
     run.outcome = outcome_of(error)

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextvars import Token, copy_context
 from typing import Any, final
 
+from sideband.errors import Interrupted
 from sideband.handlers import Listeners
 from sideband.handlers._plan import Pending, again, enter, fire
 from sideband.observe._feed import Feed, follow
@@ -245,7 +246,7 @@ class StreamedRun:
         if run is None:
             return None
         self._kept = None
-        self._end_copies(run, error)
+        self._end_copies(run, None if isinstance(error, Interrupted) else error)
         return end_with_error(run, error)
 
     def leave(self) -> Pending | None:
