@@ -55,7 +55,7 @@ class Fan:
 
     def __init__(self, members: Mapping[str, Provider], on_error: OnError) -> None:
         """Take providers by label."""
-        self.name = f"fan({', '.join(members)})"
+        self.name: str = f"fan({', '.join(members)})"
         self._members = members
         self._on_error: OnError = on_error
 
