@@ -53,7 +53,7 @@ class MemoryStore:
         self._max_bytes = max_bytes
         self._ttl = ttl
         self._kept: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
-        self.bytes = 0
+        self.bytes: int = 0
         """How many bytes are kept."""
 
     def __len__(self) -> int:
