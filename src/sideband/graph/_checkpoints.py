@@ -76,7 +76,7 @@ class SqliteCheckpoints:
 
     def __init__(self, path: str | os.PathLike[str], *, timeout: float = 10.0) -> None:
         """Name the file."""
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self._timeout = timeout
 
     def save(self, id: str, text: str, /) -> None:  # noqa: A002
