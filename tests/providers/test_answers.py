@@ -95,13 +95,16 @@ async def test_finish_reasons_that_servers_made_up_have_a_name(word: str, wanted
     assert (output.finish_reason, len(output.message.tool_calls)) == (wanted, 1)
 
 
-async def test_a_refusal_is_text() -> None:
-    """The model says why it does not answer; in both of OpenAI's protocols."""
+async def test_a_refusal_is_text_and_has_its_finish_reason() -> None:
+    """The model says why it does not answer; in both of OpenAI's protocols, which themselves say "stop"."""
     at = {"item_id": "m", "output_index": 0, "content_index": 0, "sequence_number": 1}
     said = [event({"type": "response.refusal.delta", "delta": "No.", **at}), RESPONSES.says(Answer())[-1]]
 
-    assert (await answer_of(CHAT, chunk({"refusal": "No."}), chunk({}, "stop"))).message.text == "No."
-    assert (await answer_of(RESPONSES, *said)).message.text == "No."
+    for output in (
+        await answer_of(CHAT, chunk({"refusal": "No."}), chunk({}, "stop")),
+        await answer_of(RESPONSES, *said),
+    ):
+        assert (output.message.text, output.finish_reason) == ("No.", "content_filter")
 
 
 async def test_a_response_that_failed_is_its_error() -> None:

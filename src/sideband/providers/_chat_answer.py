@@ -31,6 +31,7 @@ class ChatAnswer:
     def __init__(self) -> None:
         self._calls = MessageJoiner()
         self._finish: str | None = None
+        self._refused = False
         self._usage: Any = None
         self._model: str | None = None
         self._id: str | None = None
@@ -52,7 +53,9 @@ class ChatAnswer:
             )
             if isinstance(thought, str) and thought:
                 frames.append(Frame.reasoning(thought))
-            if said := choice.delta.content or getattr(choice.delta, "refusal", None):
+            refusal = getattr(choice.delta, "refusal", None)
+            self._refused = self._refused or bool(refusal)
+            if said := choice.delta.content or refusal:
                 frames.append(Frame.text(said))
             for part in choice.delta.tool_calls or ():
                 function = part.function
@@ -71,6 +74,7 @@ class ChatAnswer:
             FINISH_REASONS,
             self._finish,
             calls=bool(calls),
+            refused=self._refused,
             model=self._model,
             answer_id=self._id,
             system_fingerprint=self._fingerprint,

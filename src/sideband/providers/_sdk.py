@@ -201,6 +201,7 @@ def response_frame(
     reason: str,
     *,
     calls: bool,
+    refused: bool = False,
     model: str | None,
     answer_id: str | None,
     **more: Any,
@@ -211,13 +212,14 @@ def response_frame(
         finish_reasons: ours, by the provider's.
         reason: the provider's own; kept as `finish_reason` in the metadata.
         calls: whether the answer has calls of tools: some servers stop with "stop" for them, too.
+        refused: whether its text is a refusal, for which OpenAI's stop with "stop", too.
         model: which one answered.
         answer_id: the provider's name of the answer.
         more: what else it said; what is None is left out.
     """
     ours = finish_reasons.get(reason, "other")
-    if calls and ours == "stop":
-        ours = "tool_calls"
+    if ours == "stop":
+        ours = "tool_calls" if calls else "content_filter" if refused else ours
     said = {name: value for name, value in more.items() if value is not None}
     return Frame.response(ResponseMeta(model, ours, answer_id, metadata={"finish_reason": reason, **said}))
 

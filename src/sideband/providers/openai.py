@@ -170,6 +170,7 @@ class _ResponsesAnswer:
 
     def __init__(self) -> None:
         self._calls = 0
+        self._refused = False
         self._thoughts: list[dict[str, Any]] = []
 
     def frames(self, event: ResponseStreamEvent) -> list[Frame]:
@@ -180,6 +181,7 @@ class _ResponsesAnswer:
         """
         match event.type:
             case "response.output_text.delta" | "response.refusal.delta":
+                self._refused = self._refused or event.type == "response.refusal.delta"
                 return [Frame.text(event.delta)] if event.delta else []
             case "response.reasoning_summary_text.delta" | "response.reasoning_text.delta":
                 return [Frame.reasoning(event.delta)] if event.delta else []
@@ -211,7 +213,12 @@ class _ResponsesAnswer:
         if response.usage is not None:
             frames.append(Frame.usage(_responses_usage(response.usage)))
         end = response_frame(
-            FINISH_REASONS, reason, calls=self._calls > 0, model=response.model, answer_id=response.id
+            FINISH_REASONS,
+            reason,
+            calls=self._calls > 0,
+            refused=self._refused,
+            model=response.model,
+            answer_id=response.id,
         )
         return [*frames, end]
 
