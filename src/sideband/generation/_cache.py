@@ -153,7 +153,7 @@ class _Cached:
     async def _kept(self, key: str) -> list[Frame] | None:
         try:
             value = await self._store.get(key)
-            return None if value is None else from_jsonable(json.loads(value))
+            return None if value is None else _read(value)
         except Exception:  # a store that is away, or has what is no answer, must not take the model away, too
             _logger.exception("a cached answer could not be read from %r; the model is asked", self._store)
             return None
@@ -164,7 +164,7 @@ class _Cached:
             return
         try:
             value = json.dumps(to_jsonable(frames)).encode()
-            same = from_jsonable(json.loads(value)) == frames
+            same = _read(value) == frames
         except SerialisationError:
             return
         if not same:  # a frame with a value of somebody's own would come back as another one
@@ -173,6 +173,13 @@ class _Cached:
             await self._store.put(key, value)
         except Exception:  # as above
             _logger.exception("an answer could not be kept in %r", self._store)
+
+
+def _read(value: bytes) -> list[Frame]:
+    frames: list[Frame] = from_jsonable(json.loads(value))
+    if not isinstance(frames, list) or not all(isinstance(frame, Frame) for frame in frames):
+        raise ValueError("it is no list of frames")
+    return frames
 
 
 async def _replayed(frames: list[Frame]) -> AsyncGenerator[Frame]:

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast, final
 
-from sideband.errors import MissingExtraError
+from sideband.errors import Abort, MissingExtraError
 from sideband.generation._asking import ask
 from sideband.generation._errors import ProviderError
 from sideband.generation._frames import RESTART, Frame
@@ -69,7 +69,7 @@ def retry(
         max_delay: the most seconds that a delay grows to by itself.
         restart: whether to ask again, too, when frames have gone out (others than usage). The consumer then
             gets a control frame `RESTART`, and the answer from its beginning.
-        retry_on: tells of an error whether it may pass.
+        retry_on: tells of an error whether it may pass. An `Abort` never does.
 
     Order: frames go through as they come.
     Cancellation: of the consumer ends the attempt, or the delay.
@@ -134,7 +134,7 @@ class _Retrying:
                     yield frame
                 return
             except Exception as error:  # `retry_on` says what passes; all else goes on
-                if (begun and not self._restart) or not self._retry_on(error):
+                if (begun and not self._restart) or isinstance(error, Abort) or not self._retry_on(error):
                     raise
                 with attempt:  # which keeps it: the policy decides, and raises it at the last attempt
                     raise

@@ -187,6 +187,15 @@ async def test_what_is_asked_again_is_the_callers_to_choose() -> None:
     assert await read(policy.generate(ASKED)) == (ANSWER, None)
 
 
+async def test_an_abort_is_never_asked_again() -> None:
+    """Whoever stopped the run meant it, whatever the caller's function says."""
+    abort = Abort("stop")
+    provider = Script([abort])
+
+    assert await read(retry(provider, retry_on=lambda error: True).generate(ASKED)) == ([], abort)
+    assert len(provider.asked) == 1
+
+
 @pytest.mark.parametrize(
     "options", [{"attempts": 0}, {"total": 0}, {"initial_delay": -1}, {"max_delay": -1.0}]
 )
