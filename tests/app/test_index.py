@@ -200,8 +200,8 @@ async def test_everything_on_the_way_is_a_run(store: Store, embedder: Embedder, 
     assert whole.output is report
     assert [len(recorder.of(kind)) for kind in (Component.LOADER, Component.INDEXER, Component.SERVING)] == [
         3,
-        1,
-        1,
+        2,
+        2,
     ]
     assert all(run.parent is whole for run in recorder.of(Component.SERVING) + recorder.of(Component.INDEXER))
     assert sum(run.attributes["batch_size"] for run in recorder.of(Component.BATCH)) == 3

@@ -33,7 +33,7 @@ __all__ = ["IndexReport", "embedding_serving", "index"]
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-_WINDOW_BATCHES = 2
+_WINDOW_BATCHES = 1
 """What a killed program loses grows with it; more would make nothing faster."""
 _WINDOWS_EMBEDDING = 2
 _WINDOWS_AHEAD = 128
