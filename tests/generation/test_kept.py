@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from sideband import Handler, Run, only
-from sideband.components import Message, ToolCall, ToolDefinition, ToolResult
+from sideband.components import Message, ToolCall, ToolDefinition, ToolResult, Usage
 from sideband.generation import (
+    RESTART,
     Frame,
     GenerationHook,
     ProviderError,
@@ -79,19 +80,37 @@ async def test_a_generation_goes_from_the_request_to_the_consumer_in_one_order()
     assert steps == ["hook: start", "asked", "hook: frame", "stage", "consumer", "hook: end"]
 
 
-async def test_of_several_responses_the_last_one_counts() -> None:
-    """Statement 63: wherever among the frames it comes, for hooks and for the consumer."""
-    first, last = ResponseMeta("m-0", "length", "r-0"), ResponseMeta("m-1", "stop", "r-1")
-    hook = Noting()
+FIRST = ResponseMeta("m-0", "length", "r-0", Usage(input_tokens=5))
+AGAIN = Frame.control(RESTART)
 
-    stream = Runtime(
-        Told([], [Frame.response(first), TEXT[0], Frame.response(last), TEXT[1]]), hooks=[hook]
-    ).generate("a")
+
+@pytest.mark.parametrize(
+    ("frames", "said", "tokens"),
+    [
+        ([Frame.response(FIRST), *WHOLE], ("m-1", "stop", "r-1"), 3),
+        ([Frame.response(FIRST), Frame.response(ResponseMeta("m-1"))], ("m-1", None, None), 0),
+        ([Frame.response(FIRST), Frame.usage(USED)], ("m-0", "length", "r-0"), 3),
+        ([TEXT[0], Frame.response(FIRST), AGAIN, TEXT[1]], (None, None, None), 5),
+        ([Frame.response(FIRST), AGAIN, *WHOLE], ("m-1", "stop", "r-1"), 8),
+        ([Frame.response(FIRST), AGAIN, Frame.response(FIRST)], ("m-0", "length", "r-0"), 10),
+    ],
+)
+async def test_of_several_responses_the_last_one_counts(
+    frames: list[Frame], said: tuple[str | None, ...], tokens: int
+) -> None:
+    """Statement 63: wherever among the frames it comes, for hooks and for the consumer; with its usage, unless the
+    answer began anew in between: that was consumed as well.
+    """
+    hook = Noting()
+    stream = Runtime(Told([], frames), hooks=[hook]).generate(Request.of("a"))
     await stream.collect()
 
-    assert stream.response == last
-    assert (hook.ended.model, hook.ended.finish_reason, hook.ended.response_id) == ("m-1", "stop", "r-1")
-    assert stream.message.text == "ab"
+    for output in (stream.output, join_frames(frames)):
+        assert (output.model, output.finish_reason, output.id) == said
+        assert (output.usage or Usage()).input_tokens == tokens
+    ended = hook.ended
+    assert (ended.model, ended.finish_reason, ended.response_id) == (said[0] or "(default)", *said[1:])
+    assert ended.usage.input_tokens == tokens
 
 
 async def test_what_is_sent_on_says_all_that_it_said() -> None:

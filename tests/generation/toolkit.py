@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from sideband.components import ToolCall, ToolResult, Usage
-from sideband.generation import Frame, Request, ResponseMeta, Runtime
+from sideband.generation import Frame, Request, ResponseMeta, Runtime, Tool
 
 
 class Model:
@@ -38,6 +38,10 @@ def add(a: int, b: int = 1) -> int:
     The second one is 1 unless it is given.
     """
     return a + b
+
+
+# Pydantic looks for plugins on the disk when it makes its first model: here, and not on a test's event loop.
+Tool(add)
 
 
 def call(name: str, arguments: str = "{}", id: str = "c") -> ToolCall:  # noqa: A002

@@ -15,7 +15,42 @@ from sideband.components import (
 from sideband.generation._frames import MESSAGE_METADATA, RESTART, CustomContent, Frame, ResponseMeta
 from sideband.streams import accumulator
 
-__all__ = ["FrameJoiner", "join_frames"]
+__all__ = ["FrameJoiner", "Told", "join_frames"]
+
+
+@final
+class Told:
+    """What frames say of the whole answer: usage, added up, and the response.
+
+    The last response counts. Where the answer begins anew the response is void, and what was consumed is not.
+    """
+
+    __slots__ = ("_before", "_used", "response")
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._before: Usage | None = None
+        self._used: Usage | None = None
+        self.response: ResponseMeta | None = None
+
+    def use(self, more: Usage) -> None:
+        """Add what a usage frame says."""
+        self._used = more if self._used is None else self._used + more
+
+    def restart(self) -> None:
+        """Begin a new answer."""
+        self._before, self._used, self.response = self.usage, None, None
+
+    @property
+    def usage(self) -> Usage | None:
+        """The sum of the usage frames, filled with what the response says; None where neither says anything."""
+        told = None if self.response is None else self.response.usage
+        now = self._used
+        if told is not None:
+            now = told if now is None else now.filled_from(told)
+        if now is None or self._before is None:
+            return now or self._before
+        return self._before + now
 
 
 @accumulator(Frame)
@@ -31,15 +66,14 @@ class FrameJoiner:
     Cost: 0.05 to 0.1 µs a frame of text.
     """
 
-    __slots__ = ("_answered", "_message", "_response", "_said", "_usage", "tool_results")
+    __slots__ = ("_answered", "_message", "_said", "_told", "tool_results")
 
     def __init__(self) -> None:
         """Start without a frame."""
         self._answered = False
         self._message = MessageJoiner()
         self._said: list[str] = []
-        self._usage: Usage | None = None
-        self._response: ResponseMeta | None = None
+        self._told = Told()
         self.tool_results: list[ToolResult] = []
         """What tools gave, where they were executed on the way."""
 
@@ -79,7 +113,7 @@ class FrameJoiner:
 
     def _add_usage(self, content: Usage | None) -> None:
         if content is not None:
-            self._usage = content if self._usage is None else self._usage + content
+            self._told.use(content)
 
     def _custom(self, content: CustomContent) -> None:
         data: Any = content.data
@@ -90,10 +124,10 @@ class FrameJoiner:
         if content == RESTART:
             self._answered = False
             self._message = MessageJoiner()
-            self._response = None
+            self._told.restart()
 
     def _keep_response(self, content: ResponseMeta) -> None:
-        self._response = content
+        self._told.response = content
 
     @property
     def value(self) -> Message:
@@ -105,20 +139,17 @@ class FrameJoiner:
     @property
     def response(self) -> ResponseMeta | None:
         """What the provider said of its answer; None before it did."""
-        return self._response
+        return self._told.response
 
     @property
     def usage(self) -> Usage | None:
         """The sum of the usage frames, filled with what the response says; None where neither says anything."""
-        told = None if self._response is None else self._response.usage
-        if self._usage is None or told is None:
-            return self._usage or told
-        return self._usage.filled_from(told)
+        return self._told.usage
 
     @property
     def output(self) -> ChatModelOutput:
         """The answer so far: message, usage, and what the provider said of it."""
-        response = self._response or ResponseMeta()
+        response = self.response or ResponseMeta()
         return ChatModelOutput(self.value, self.usage, response.finish_reason, response.model, response.id)
 
 

@@ -12,9 +12,9 @@ from typing import Any, cast, final
 
 from sideband.components import Usage
 from sideband.generation._adapter import is_whole
-from sideband.generation._frames import CACHED, Frame, ResponseMeta
+from sideband.generation._frames import CACHED, RESTART, Frame, ResponseMeta
 from sideband.generation._info import DEFAULT_MODEL, GenerateStartInfo
-from sideband.generation._join import join_frames
+from sideband.generation._join import Told, join_frames
 from sideband.handlers import Entry, HandlerLike, Listeners, entries
 from sideband.observe._stream_run import StreamedRun, join
 from sideband.observe._streamed import ObservedAsyncGenerator
@@ -196,11 +196,12 @@ async def _recorded(
 class _Notes:
     """Records on a run what its frames say of the whole."""
 
-    __slots__ = ("_begun", "_record")
+    __slots__ = ("_begun", "_record", "_told")
 
     def __init__(self, record: Callable[[Frame], None] | None) -> None:
         self._begun = False
         self._record = record
+        self._told = Told()
 
     def take(self, run: Run, frame: Any) -> None:
         # Called for each frame, whatever the source gives: it must not raise.
@@ -210,25 +211,36 @@ class _Notes:
         if kind == "text" and self._begun:
             return
         if kind == "usage" and isinstance(frame.content, Usage):
-            run.usage = frame.content if run.usage is None else run.usage + frame.content
+            self._told.use(frame.content)
+            run.usage = self._told.usage
         elif kind == "response" and isinstance(frame.content, ResponseMeta):
-            _take_response(run, frame.content)
+            self._respond(run, frame.content)
         elif not self._begun:
             self._begun = True
             run.attributes["time_to_first_frame"] = run.elapsed
+        if kind == "control" and frame.content == RESTART:
+            self._respond(run, None)
 
-
-def _take_response(run: Run, response: ResponseMeta) -> None:
-    told = {
-        "response_model": response.model,
-        "finish_reason": response.finish_reason,
-        "response_id": response.id,
-    }
-    run.attributes.update({name: word for name, word in told.items() if word is not None})
-    if response.metadata.get(CACHED) is True:
-        run.attributes[CACHED] = True
-    if response.usage is not None:
-        run.usage = response.usage if run.usage is None else run.usage.filled_from(response.usage)
+    def _respond(self, run: Run, response: ResponseMeta | None) -> None:
+        """Record a response in place of the one before, whose answer is void if there is none."""
+        told = self._told
+        before, used = told.response or ResponseMeta(), told.usage
+        if response is None:
+            told.restart()
+        told.response = response
+        said = response or ResponseMeta()
+        # What frames never said is not theirs to take back: a provider may have recorded it on the run itself.
+        if used is not None or told.usage is not None:
+            run.usage = told.usage
+        for name, was, word in (
+            ("response_model", before.model, said.model),
+            ("finish_reason", before.finish_reason, said.finish_reason),
+            ("response_id", before.id, said.id),
+        ):
+            if was is not None or word is not None:
+                run.attributes[name] = word
+        if said.metadata.get(CACHED) is True:
+            run.attributes[CACHED] = True
 
 
 def _joined(frames: list[Any]) -> Any:
