@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sideband import Handler, Run, only
+from sideband import Handler, Run, callbacks, current_run, metadata, observe, only
 from sideband.components import Message, ToolCall, ToolDefinition, ToolResult, Usage
 from sideband.generation import (
     RESTART,
@@ -23,15 +23,20 @@ from sideband.generation import (
     ResponseMeta,
     Runtime,
     Tool,
+    fan,
     join_frames,
     map_frames,
+    race,
+    retry,
+    sequence,
     tap_frames,
     text_only,
 )
 from sideband.handlers import HandlerLike
 from sideband.streams import Pipe, Stream, from_iterable, pipe
+from sideband.testing import Recorder
 
-from .helpers import TEXT, USED, WHOLE, Noting, Source
+from .helpers import TEXT, USED, WHOLE, Noting, Source, read
 from .toolkit import Model, add, call, results_of
 
 
@@ -111,6 +116,51 @@ async def test_of_several_responses_the_last_one_counts(
     ended = hook.ended
     assert (ended.model, ended.finish_reason, ended.response_id) == (said[0] or "(default)", *said[1:])
     assert ended.usage.input_tokens == tokens
+
+
+async def test_a_generation_knows_what_it_belongs_to() -> None:
+    """Statements 99 and 100, decided anew: ids are made where none are given, and are the same in every event, in the
+    provider, and below retry; what a block says of user and session is there, too.
+    """
+    hook = Noting()
+    seen: list[Run | None] = []
+
+    class Looking(Told):
+        def generate(self, request: Request) -> AsyncIterator[Frame]:
+            seen.append(current_run())
+            return super().generate(request)
+
+    with callbacks(Recorder()), metadata(user="Ada", session="s-1"), observe("agent") as agent:
+        await Runtime(retry(Looking([], WHOLE)), hooks=[hook]).generate("a").text()
+
+    (attempt,) = seen
+    assert attempt is not None
+    generation = attempt.parent
+    assert generation is not None
+    assert (generation.parent, attempt.trace_id) == (agent, agent.trace_id)
+    assert hook.started.request_id == hook.ended.request_id == generation.id
+    assert (
+        hook.started.metadata == hook.ended.metadata == attempt.metadata == {"user": "Ada", "session": "s-1"}
+    )
+
+
+@pytest.mark.parametrize("combine", [fan, race, sequence])
+async def test_each_of_several_is_told_as_one_generation(combine: Callable[..., Any]) -> None:
+    """Statement 122: one start and one end, whatever its tools took, for its own hooks; a loser of a race has its end, too."""
+    hooks = [Noting(), Noting()]
+    members: list[Runtime] = []
+    for hook, name in zip(hooks, "ab", strict=True):
+        model = Model([call("add", '{"a": 1}')])
+        model.name = name
+        members.append(Runtime(model, tools=[add], hooks=[hook]))
+
+    await read(combine(*members).generate(Request.of("go")))
+
+    for hook in hooks:
+        assert (hook.names[0], hook.names[-1]) == ("start", "end")
+        assert (hook.names.count("start"), hook.names.count("end")) == (1, 1)
+        assert hook.ended.outcome in {"ok", "closed", "cancelled"}
+    assert "ok" in {hook.ended.outcome for hook in hooks}
 
 
 async def test_what_is_sent_on_says_all_that_it_said() -> None:

@@ -72,6 +72,7 @@ FACTS = {
     93: "retry asks again after errors of which that is worth it, so often and no more, with delays",
     96: "delays grow up to a limit, give or take a quarter",
     97: "a limit of time holds for the call and for all that is read",
+    99: "a generation has an id, a request id, a parent and what its block says of user and session",
     101: "a cache gives whole answers again, as copies, with response and usage",
     103: "retry stands outside of timeout",
     104: "hooks of each runtime see what that runtime asks",
@@ -79,10 +80,14 @@ FACTS = {
     106: "stages map, filter, tap, leave text alone, join text",
     108: "frames are told apart by kind, thoughts among them, and shown as they pass; failing there ends the stream",
     109: "hooks are told in whose name something is asked, once, before the first frame",
+    110: "all providers of a fan are asked at once, and its frames come as they arrive, with their source",
+    111: "the first whole answer wins a race, and the others are closed",
+    112: "each of a sequence gets the text of the one before, and the last one is streamed",
     113: "a schema goes with a copy of the request, the answer is read as a whole",
     115: "there is one final value, and none after an error",
     118: "a generation with tools is told once, as a whole",
     119: "a generation inside of a tool is inside of the whole, in time, too",
+    122: "each member of a fan, a race or a sequence is one generation, with its tools, for its own hooks",
     129: "adapters give text as it comes, whole calls, usage, the response; they close, and take options and clients",
     130: "finish reasons have one name",
     132: "errors go by their status, and say whether to try again",
@@ -93,7 +98,7 @@ ELSEWHERE = {
     48: "how a provider caches prompts is its own: `Options.extra` says it as its SDK does", 50: "likewise",
     51: "likewise", 52: "likewise", 53: "likewise", 54: "likewise",
     81: "a program hands over by what it calls next; no tool does so by a signal",
-    117: "agents are programs: there is no language of its own for them", 122: "likewise, as are workflows of them",
+    117: "agents are programs: there is no language of its own for them",
     124: "what is remembered between generations is the program's",
     125: "there are no realtime sessions, only requests and their streams", 126: "likewise", 127: "likewise",
 }  # fmt: skip
@@ -101,8 +106,8 @@ ELSEWHERE = {
 
 KEPT = {
     1, 2, 4, 6, 7, 9, *range(11, 17), *range(19, 23), *range(24, 31), 39, 41, 43, 46, 48, *range(50, 61), 63,
-    *range(65, 72), *range(74, 82), *range(84, 87), 88, 89, 91, 92, 93, 96, 97, 101, *range(103, 107), 108, 109,
-    113, 115, *range(117, 120), 122, *range(124, 128), 129, 130, 132,
+    *range(65, 72), *range(74, 82), *range(84, 87), 88, 89, 91, 92, 93, 96, 97, 99, 101, *range(103, 107),
+    *range(108, 114), 115, *range(117, 120), 122, *range(124, 128), 129, 130, 132,
 }  # fmt: skip
 """The numbers of all that was found worth keeping; the others were flaws, or only there of any meaning."""
 
