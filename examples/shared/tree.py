@@ -29,5 +29,7 @@ class Tree(Handler):
             if run.parent is parent:
                 tokens = (run.usage.input_tokens or 0) + (run.usage.output_tokens or 0) if run.usage else 0
                 spent = f"  {tokens} tokens  ${tokens * DOLLARS_A_TOKEN:.6f}" if tokens else ""
-                print(f"{indent}{run.component} {run.name}  {run.elapsed * 1000:.1f} ms{spent}")
+                inside = parent is not None and run.path == parent.path
+                name = run.path[-1] if run.path and not inside else run.name
+                print(f"{indent}{run.component} {name}  {run.elapsed * 1000:.1f} ms{spent}")
                 self.print(run, indent + "  ")

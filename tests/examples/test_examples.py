@@ -19,6 +19,8 @@ FACTS = {
     "cost_per_user.py": "all: 144 tokens",
     "first_handler.py": "  Tool look_up fails with KeyError('carrier')",
     "graph_agent.py": "It is sunny in Lisbon 600",
+    "graph_judge.py": "the winner is wordy",
+    "graph_retrieval.py": "From what I have read: The moon pulls at the sea, so that it rises twice a day. [tides]",
     "local_model.py": "gets 'Rain all day in Rome, 12 degrees.'",
     "model_with_state.py": "b'': ValueError('an empty text')",
     "priorities_and_keys.py": "urgent: GOOD EVENING NOW",

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+import pytest
+
 from sideband import callbacks, component
 from sideband.components import Message, ToolCall, Usage
-from sideband.generation import Frame, Request, ResponseMeta, Runtime, ToolsNode
-from sideband.graph import END, START, Graph, Runnable
+from sideband.errors import Interrupted
+from sideband.generation import Frame, Request, ResponseMeta, Runtime, Tool, ToolsNode
+from sideband.graph import END, START, Chain, Graph, MemoryCheckpoints, Runnable, interrupt
 from sideband.testing import Recorder, check_lifecycle
 
 
@@ -123,6 +126,37 @@ async def test_an_agent_is_a_graph_of_a_model_and_its_tools() -> None:
     assert [run.usage for run in recorder.runs() if run.component == "ChatModel"] == [
         Usage(input_tokens=3, output_tokens=1)
     ] * 2
+
+
+async def test_a_human_may_approve_calls_one_after_the_other() -> None:
+    """The graph waits for each, also where a message has several; what is denied the model is told."""
+    executed: list[str] = []
+
+    async def send(to: str) -> str:
+        executed.append(to)
+        return f"sent to {to}"
+
+    node = ToolsNode([Tool(send, parameters={})], approve=lambda call: interrupt(call.parsed["to"]))
+    chain = Chain[Any, Any]("c").append(node).compile(checkpoints=MemoryCheckpoints())
+    calls = tuple(ToolCall(to, "send", f'{{"to": "{to}"}}') for to in ("ann", "bob"))
+    recorder = Recorder()
+
+    with callbacks(recorder):
+        with pytest.raises(Interrupted) as first:
+            await chain.invoke(Message.assistant(tool_calls=calls))
+        with pytest.raises(Interrupted) as second:
+            await chain.resume(first.value.id, True)
+        messages = await chain.resume(second.value.id, "not him")
+
+    check_lifecycle(recorder)
+    assert [waiting.value.questions[0].question for waiting in (first, second)] == ["ann", "bob"]
+    assert [message.text for message in messages] == [
+        "sent to ann",
+        "ToolDeniedError: the call of 'send' was not approved: not him",
+    ]
+    nodes = [str(run.outcome) for run in recorder.runs() if run.component == "ToolsNode"]
+    assert nodes == ["interrupted", "interrupted", "ok"]
+    assert set(executed) == {"ann"}
 
 
 async def test_the_answer_of_an_agent_streams() -> None:

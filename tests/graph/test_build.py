@@ -229,3 +229,12 @@ def test_every_type_fits_itself(kind: Any) -> None:
     assert fits(kind, kind)
     assert fits(kind, Any)
     assert fits(Any, kind)
+
+
+async def points(value: str) -> AsyncIterator[GraphBuildError]:
+    yield GraphBuildError(value, [])
+
+
+def test_what_becomes_of_chunks_of_other_types_is_not_known() -> None:
+    """Frames of a model become a message, for instance: such an edge is no problem."""
+    row(text, points, length).compile()

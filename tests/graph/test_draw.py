@@ -30,8 +30,8 @@ def test_nodes_and_edges_are_drawn() -> None:
     """In the order in which they were added."""
     assert line(double, double).draw() == (
         "flowchart TD\n"
-        '    n0(["START"])\n'
-        '    n1(["END"])\n'
+        '    n0("START")\n'
+        '    n1("END")\n'
         '    n2["n0"]\n'
         '    n3["n1"]\n'
         "    n0 --> n2\n"

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from sideband import callbacks
+from sideband.generation import Frame
 from sideband.graph import (
     END,
     START,
@@ -223,15 +224,31 @@ async def test_static_values_and_several_streams_are_one_stream() -> None:
     assert sorted(map(str, chunks)) == sorted(map(str, [{"k": 1}, {"t": "a"}, {"t": "b"}, {"v": 0}]))
 
 
-async def test_a_field_that_no_chunk_had_is_told_to_who_takes_a_value() -> None:
-    """226: there it would be nothing."""
-    workflow = Workflow[Any, Any]("w").add_node("s", stream, inputs=START)
-    workflow.add_node("n", same, inputs=field("s", "nothing")).output("n")
+async def test_who_takes_a_value_is_given_a_field_of_the_whole_stream() -> None:
+    """Of what its chunks come to; that it has no such field is an error (226)."""
 
-    with pytest.raises(
-        FieldMissingError, match="no chunk of its stream had it: in the last one it is a dict"
-    ):
-        await workflow.compile().invoke(0)
+    async def frames(_: Any) -> AsyncIterator[Frame]:
+        yield Frame.text("a")
+        yield Frame.text("b")
+
+    workflow = Workflow[Any, Any]("w").add_node("s", frames, inputs=START)
+    workflow.add_node("n", same, inputs={"said": field("s", "text"), "who": field("s", "role")}).output(
+        {"n": "n"}
+    )
+    assert await workflow.compile().invoke(0) == {"n": {"said": "ab", "who": "assistant"}}
+
+    with pytest.raises(FieldMissingError, match="it is a Message without 'nothing'"):
+        await (
+            workflow.add_node("m", same, inputs=field("s", "nothing")).output({"m": "m"}).compile().invoke(0)
+        )
+
+
+async def test_a_method_is_no_field() -> None:
+    """It would be taken for what it gives."""
+    workflow = Workflow[Any, Any]("w").add_node("n", same, inputs=field(START, "upper")).output("n")
+
+    with pytest.raises(FieldMissingError, match="it is a str, which has no 'upper'"):
+        await workflow.compile().invoke("a")
 
 
 async def test_the_first_output_leaves_before_the_last_input_has_come() -> None:

@@ -63,6 +63,7 @@ class Toolbox:
 
         Raises:
             Abort: a handler stopped the run of a tool; the others are cancelled.
+            Interrupted: a tool, or whoever approves calls, asks a human; the others are cancelled.
         """
         limit = asyncio.Semaphore(self._limit)
 
@@ -71,8 +72,14 @@ class Toolbox:
                 return await self._told(call, run)
 
         tasks: list[asyncio.Task[ToolResult]] = []
-        async with together() as group:
-            tasks += [group.create_task(one(call)) for call in calls]
+        try:
+            async with together() as group:
+                tasks += [group.create_task(one(call)) for call in calls]
+        except ExceptionGroup as raised:
+            asked, rest = raised.split(Interrupted)
+            if asked is None or rest is not None:
+                raise
+            raise asked.exceptions[0] from None  # a human is asked one thing after the other
         return [task.result() for task in tasks]
 
     async def _told(self, call: ToolCall, run: Run | None) -> ToolResult:

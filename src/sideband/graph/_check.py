@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sideband.graph._mapping_check import mapped_ends, mapped_parts, mapped_types
 from sideband.graph._plan import Node
 from sideband.graph._schedule import END, START, Edges
-from sideband.graph._types import fits, show
+from sideband.graph._types import fits, joined, show
 
 if TYPE_CHECKING:
     from sideband.graph._draft import Draft
@@ -107,6 +107,8 @@ def _types(edges: Edges, nodes: Mapping[str, Node], takes: Any, gives: Any) -> I
         for source in sources:
             given = takes if source == START else nodes[source].shape.gives
             wanted = gives if target == END else nodes[target].shape.takes
+            if source != START and nodes[source].shape.gives_stream:
+                given = given if target != END and nodes[target].shape.takes_stream else joined(given)
             hooked = (source != START and nodes[source].after) or (
                 target != END and (nodes[target].before or nodes[target].merge)
             )

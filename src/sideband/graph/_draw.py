@@ -85,7 +85,7 @@ class _Drawing:
 
     def graph(self, plan: Plan[Any], path: _Path, indent: str) -> Iterator[str]:
         """Give the lines of one graph's nodes and arrows."""
-        around = '(["{}"])' if not path else '(("{}"))'
+        around = '("{}")' if not path else '(("{}"))'
         for key, label in ((START, START), (END, END)):
             shown = around.format(label if not path else " ")
             yield f"{indent}{self._id((*path, key))}{shown}"

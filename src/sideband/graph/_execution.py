@@ -315,7 +315,7 @@ class Execution:
             self._tell("merge", InputsMerged(intake.node, sources))
         if streaming:
             return stream_for(intake, self._plan.name, inputs, self._kept)
-        return await value_for(intake, self._plan.name, inputs, self._kept)
+        return await value_for(intake, self._plan.name, inputs)
 
     async def _fit(self, node: Node, value: Any) -> Any:
         if node.shape.passes:

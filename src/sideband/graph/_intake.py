@@ -1,7 +1,7 @@
 """A workflow's mappings while it is executed: of values as a whole, of streams chunk by chunk. May import streams.
 
-A chunk that does not have a field gives nothing to who takes it; that none of them had it is an error for a
-node that takes values.
+Who takes values gets the fields of what a stream comes to as a whole. Who takes a stream gets the fields of its chunks:
+one that does not have a field gives nothing.
 """
 
 from __future__ import annotations
@@ -28,26 +28,19 @@ async def wait_for(intake: Intake, inputs: Mapping[str, Any]) -> None:
                 pass
 
 
-async def value_for(intake: Intake, graph: str, inputs: Mapping[str, Any], keep: Keep) -> Any:
+async def value_for(intake: Intake, graph: str, inputs: Mapping[str, Any]) -> Any:
     """Return what a node that takes a value is given.
 
     Raises:
         FieldMissingError: a field is not there, or has to be and its node was skipped.
     """
-    given: dict[Path, Any] = {}
-    cut: dict[Path, _Cut] = {}
-    for taken, value in _each(intake, inputs, keep):
-        if is_stream(value):
-            cut[taken.target] = one = _Cut(taken)
-            given[taken.target] = keep(value.map(one)) if taken.path else value
-        else:
-            given[taken.target] = _field(intake, graph, taken, value)
-    values = await values_of(given)
-    for one in cut.values():
-        if one.taken.path and not one.found:
-            reason = "no chunk of its stream had it" + (f": in the last one {one.last}" if one.last else "")
-            raise intake.missing(graph, one.taken, reason)
-    return intake.together(graph, values)
+    values = await values_of({source: inputs[source] for source in intake.takes_from if source in inputs})
+    given = {
+        taken.target: _field(intake, graph, taken, values[taken.source])
+        for taken in intake.taken
+        if taken.source in values
+    }
+    return intake.together(graph, given)
 
 
 def stream_for(intake: Intake, graph: str, inputs: Mapping[str, Any], keep: Keep) -> Stream[Any]:
@@ -97,18 +90,13 @@ class _Cut:
     """Takes a field out of each chunk that has it."""
 
     def __init__(self, taken: Taken) -> None:
-        self.taken = taken
-        self.found = False
-        self.last = ""
+        self._path = taken.path
 
     def __call__(self, chunk: Any) -> Any:
         try:
-            value = value_at(chunk, self.taken.path)
-        except NoFieldError as error:
-            self.last = str(error)
+            return value_at(chunk, self._path)
+        except NoFieldError:
             return SKIP
-        self.found = True
-        return value
 
 
 class _Nest:

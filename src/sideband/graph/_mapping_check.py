@@ -10,7 +10,7 @@ from sideband.graph._paths import NoFieldError, Path, type_at
 from sideband.graph._plan import Node
 from sideband.graph._schedule import END, START
 from sideband.graph._shape import KEYWORDS
-from sideband.graph._types import UNKNOWN, fits, show
+from sideband.graph._types import UNKNOWN, fits, joined, show
 from sideband.observe._signature import takes_stream
 
 if TYPE_CHECKING:
@@ -98,6 +98,8 @@ def mapped_types(draft: Draft, nodes: Mapping[str, Node], takes: Any, gives: Any
         for taken in intake.taken:
             source = None if taken.source == START else nodes[taken.source]
             given = takes if source is None else source.shape.gives if source.after is None else UNKNOWN
+            if source is not None and source.shape.gives_stream:
+                given = given if node is not None and node.shape.takes_stream else joined(given)
             try:
                 found = type_at(given, taken.path)
             except NoFieldError as error:

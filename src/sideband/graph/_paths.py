@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections.abc
 import dataclasses
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard, cast, get_args, get_origin, get_type_hints
 
@@ -61,7 +62,11 @@ def _step(value: Any, step: str | int) -> Any:
         return value[step]
     if _is_sequence(value) and str(step).lstrip("-").isdecimal():
         return value[int(step)]
-    return getattr(value, cast("str", step))
+    found = getattr(value, cast("str", step))
+    kind: Any = type(cast("object", value))
+    if inspect.isroutine(found) and hasattr(kind, cast("str", step)):
+        raise LookupError(step)  # a method is no field
+    return found
 
 
 def _is_mapping(value: object) -> TypeGuard[Mapping[Any, Any]]:

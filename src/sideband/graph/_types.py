@@ -11,7 +11,7 @@ import typing
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-__all__ = ["UNKNOWN", "chunk_of", "fits", "hints", "show"]
+__all__ = ["UNKNOWN", "chunk_of", "fits", "hints", "joined", "show"]
 
 UNKNOWN: Any = Any
 """What is not annotated."""
@@ -72,6 +72,12 @@ def chunk_of(kind: Any) -> Any:
     """Return the type of a stream's chunks."""
     arguments = get_args(kind)
     return arguments[0] if arguments else UNKNOWN
+
+
+def joined(kind: Any) -> Any:
+    """Return the type of a stream's chunks put together; what becomes of others than Python's own is not known."""
+    origin = get_origin(kind) or kind
+    return kind if getattr(origin, "__module__", "") == "builtins" else UNKNOWN
 
 
 def show(kind: Any) -> str:
