@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, final, get_args
+from typing import Any, TypeAlias, cast, final, get_args
 
 from sideband.components import Message, Role
 from sideband.observe import component
@@ -171,9 +171,8 @@ def _read(part: Any, name: str) -> _Fixed | _Filled | _Given:
         return _Fixed(part)
     if isinstance(part, Placeholder):
         return _Given(part, Template(f"{{{{ {part.variable} }}}}", name), name)
-    pair: Any = part if isinstance(part, tuple) else ()
-    if len(pair) == 2:
-        role, text = pair
+    if isinstance(part, tuple) and len(cast("Sequence[Any]", part)) == 2:
+        role, text = cast("Any", part)
         if role not in get_args(Role):
             raise ValueError(f"a role is one of {', '.join(get_args(Role))}, got {role!r}")
         return _Filled(role, Template(text, name))
