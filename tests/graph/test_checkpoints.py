@@ -32,7 +32,7 @@ from sideband.graph import (
     Workflow,
     interrupt,
 )
-from sideband.testing import Recorder, check_lifecycle
+from sideband.testing import Recorder, check_lifecycle, run_virtual
 
 from .mapped import same
 
@@ -245,3 +245,31 @@ def test_however_often_it_waits_each_node_ends_once_with_its_own_answers(
     assert sorted(executed) == [f"n{place}" for place in range(len(nodes))]
     for place, (questions, _) in enumerate(nodes):
         assert result[f"n{place}"][1:] == [f"n{place} {number}" for number in range(questions)]
+
+
+@pytest.mark.parametrize("cancel", [False, True])
+def test_who_fails_or_is_cancelled_beside_one_that_asks_comes_first(cancel: bool) -> None:
+    """The error is raised as it is, every run ends once, and nothing is kept."""
+    store, recorder = MemoryCheckpoints(), Recorder()
+
+    async def fail(_: Any) -> None:
+        await asyncio.sleep(60 if cancel else 0)
+        raise KeyError
+
+    workflow = Workflow[Any, Any]("w").add_node("ask", ask, inputs=START).add_node("fail", fail, inputs=START)
+    runnable = workflow.output({"ask": "ask", "fail": "fail"}).compile(checkpoints=store)
+
+    async def play() -> None:
+        async with asyncio.timeout(1):
+            await runnable.invoke(1, callbacks=[recorder])
+
+    with pytest.raises(TimeoutError if cancel else KeyError):
+        run_virtual(play())
+
+    check_lifecycle(recorder)
+    assert {run.name: str(run.outcome) for run in recorder.runs()} == {
+        "w": "cancelled" if cancel else "error",
+        "ask": "interrupted",
+        "fail": "cancelled" if cancel else "error",
+    }
+    assert store.ids() == []

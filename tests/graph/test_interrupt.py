@@ -20,6 +20,7 @@ from sideband.graph import (
     START,
     Chain,
     Graph,
+    GraphBuildError,
     InterruptError,
     MemoryCheckpoints,
     Question,
@@ -348,3 +349,45 @@ async def test_what_has_no_form_in_json_is_told() -> None:
     """With the node that needs it, and how a dataclass can be kept."""
     with pytest.raises(InterruptError, match=r"what 'n1' needs to go on.*serialisable"):
         await line(lambda _: object(), ask).invoke(1)
+
+
+async def test_a_graph_may_pause_before_nodes_that_know_nothing_of_it() -> None:
+    """235: the question is the node's input; whatever is answered, it goes on. The node may ask by itself then."""
+    recorder = Recorder()
+    chain = (
+        Chain[Any, Any]("c").append(double, key="double").append(ask, key="ask").append(total, key="total")
+    )
+    runnable = chain.compile(checkpoints=MemoryCheckpoints(), pause_before=["double", "ask"])
+
+    one = await interrupted(runnable.invoke(1, callbacks=[recorder]))
+    assert (one.questions, len(recorder.runs())) == ((Question(("double",), 1),), 1)
+    two = await interrupted(runnable.resume(one.id))
+    assert two.questions == (Question(("ask",), 2),)
+    three = await interrupted(runnable.resume(two.id, "ignored"))
+    assert three.questions == (Question(("ask",), "what of 2?"),)
+    with pytest.raises(TypeError):
+        await runnable.resume(three.id, "a")  # what it gives is no number
+
+
+async def test_it_may_pause_before_a_node_that_takes_a_stream() -> None:
+    """Which is put together to be kept, and is one chunk afterwards; also in a graph inside."""
+    inner = (
+        Chain[Any, Any]("inner")
+        .append(count, key="count")
+        .append(total, key="total")
+        .compile(pause_before="total")
+    )
+    runnable = line(inner)
+
+    waiting = await interrupted(runnable.invoke(4))
+    assert waiting.questions == (Question(("n0", "total"), 3),)
+    assert await runnable.resume(waiting.id) == 3
+
+    with pytest.raises(InterruptError, match="checkpoints=…"):
+        await inner.invoke(4)
+
+
+def test_nodes_to_pause_before_have_to_be_there() -> None:
+    """Told with all other problems."""
+    with pytest.raises(GraphBuildError, match="pause_before names 'b', but there is no such node"):
+        Chain[Any, Any]().append(same, key="a").compile(pause_before=["a", "b"])

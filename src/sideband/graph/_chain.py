@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Generic, Self, TypeVar, get_args
 
 from sideband.graph._checkpoints import Checkpoints
@@ -92,18 +92,27 @@ class Chain(Generic[In, Out]):
         self._last = list(targets.values())
         return self
 
-    def compile(self, *, checkpoints: Checkpoints | None = None) -> Runnable[In, Out]:
+    def compile(
+        self, *, checkpoints: Checkpoints | None = None, pause_before: Iterable[str] = ()
+    ) -> Runnable[In, Out]:
         """Check the chain, and return what can be called.
 
         Args:
             checkpoints: where it is kept when a node waits for a human's answer (`interrupt`).
+            pause_before: keys of nodes before which it waits for an answer, whatever that is; the question is their input.
 
         Raises:
             GraphBuildError: with every problem that was found.
         """
         ends = [(last, END) for last in self._last]
         types = get_args(getattr(self, "__orig_class__", None))
-        plan, found = compiled(self._draft.with_edges(ends), types, None, Component.CHAIN, checkpoints)
+        plan, found = compiled(
+            self._draft.with_edges(ends),
+            types,
+            Component.CHAIN,
+            checkpoints=checkpoints,
+            pause_before=pause_before,
+        )
         return Runnable(plan, Component.CHAIN, found)
 
     def _add(self, wanted: str, component: Any, name: str | None, retry: Retry | None = None) -> str:

@@ -93,9 +93,11 @@ def _pass(value: Any) -> Any:
 def compiled(
     draft: Draft,
     types: tuple[Any, ...],
-    max_steps: int | None,
     kind: Component,
+    *,
+    max_steps: int | None = None,
     checkpoints: Checkpoints | None = None,
+    pause_before: Iterable[str] = (),
 ) -> tuple[Plan[Any], tuple[Any, Any]]:
     """Return the plan, and the types of its input and output.
 
@@ -107,6 +109,10 @@ def compiled(
     edges = Edges(draft.pairs())
     takes, gives = types if len(types) == 2 else (UNKNOWN, UNKNOWN)
     problems = problems_of(draft, edges, nodes, (takes, gives), max_steps)
+    pauses = frozenset([pause_before] if isinstance(pause_before, str) else pause_before)
+    problems += [
+        f"pause_before names {key!r}, but there is no such node" for key in sorted(pauses - set(nodes))
+    ]
     if problems:
         raise GraphBuildError(name, problems)
     mapped = draft.output is not None
@@ -124,6 +130,7 @@ def compiled(
         takers=_grouped(pairs) if mapped else None,
         output=draft.output,
         checkpoints=checkpoints,
+        pause_before=pauses,
     )
     return plan, (_first(takes, edges, nodes), _last(gives, edges, nodes, draft.output))
 

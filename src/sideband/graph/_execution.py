@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Iterable
 from types import CoroutineType
 from typing import Any, NamedTuple, TypeVar, cast, final
@@ -20,8 +19,9 @@ from sideband.errors import Interrupted
 from sideband.graph._errors import BranchError, InterruptError, NothingLeftError, StepLimitError
 from sideband.graph._flow import copies, is_stream, merged, stream_of, value_of, values_of
 from sideband.graph._intake import stream_for, value_for, wait_for
+from sideband.graph._kept import keep
 from sideband.graph._mapping import Intake
-from sideband.graph._pause import NOWHERE, Pause, Pending, Resume, current_pause, kept_of, outermost
+from sideband.graph._pause import NOWHERE, Pause, Pending, Question, Resume, current_pause
 from sideband.graph._plan import Branch, Hook, Node, Plan
 from sideband.graph._schedule import END, START, AllOf, Ready, Schedule, Steps
 from sideband.graph._state import current_level
@@ -110,6 +110,8 @@ class Execution:
             Interrupted: nodes wait for answers.
             BaseException: what a node raised; several at once as an exception group.
         """
+        if self._plan.pause_before and (self._pause is None or self._pause is NOWHERE):
+            raise InterruptError("before its nodes without a place to keep it: compile it with checkpoints=…")
         going_on = self._pause is not None and self._resumption(value)
         ready = self._resume(going_on) if going_on else await self._deliver(START, self._kept(value))
         last = START
@@ -219,14 +221,19 @@ class Execution:
 
     async def _call_or_pause(self, node: Node, value: Any) -> Any:
         """Execute a node that may ask; note that it waits if it does, while the others go on."""
-        shape = node.shape
         if node.key in self._resumed:
             value, pause = self._resumed.pop(node.key)
+            value = await self._fit(node, value)
         else:
             if node.before is not None:
                 value = await self._before(node.before, node, value)
-            streams = shape.takes_stream or shape.gives_stream
-            pause = NOWHERE if streams or self._pause is NOWHERE else Pause([])
+            if node.key in self._plan.pause_before:
+                question = Question(self._scope.node(node.key).path, await value_of(value))
+                self._pending.append(Pending(node.key, question.question, (question,), paused=True))
+                return _PAUSED
+            pause = Pause([])
+        if node.shape.takes_stream or node.shape.gives_stream or self._pause is NOWHERE:
+            pause = NOWHERE
         token = current_pause.set(pause)
         try:
             output = await self._call(node, value, begun=True)
@@ -267,20 +274,11 @@ class Execution:
         return ready
 
     async def _interrupted(self) -> Interrupted:
-        """Keep the graph, or let the one around it do so, and return what its caller is to get."""
-        schedule = self._schedule.snapshot()
-        for inputs in schedule["inputs"].values():
-            inputs.update(await values_of(inputs))
         level, store = current_level.get(), self._pause and self._pause.store
         state = None if self._plan.state is None or level is None else level.state
-        kept = kept_of(self._plan.name, self._pending, schedule, state)
-        questions = [question for pending in self._pending for question in pending.questions]
-        error = Interrupted(questions, secrets.token_hex(16) if store else "")
-        if not store:
-            error.kept = kept
-            return error
-        text = outermost(kept, self._plan.name, self._plan.digest(), self._run)
-        await asyncio.to_thread(store.save, error.id, text)
+        error = await keep(
+            self._plan, self._pending, self._schedule.snapshot(), state, store=store, run=self._run
+        )
         await self.forget()
         return error
 

@@ -113,19 +113,31 @@ class Graph(Generic[In, Out]):
         return self
 
     def compile(
-        self, *, max_steps: int | None = None, checkpoints: Checkpoints | None = None
+        self,
+        *,
+        max_steps: int | None = None,
+        checkpoints: Checkpoints | None = None,
+        pause_before: Iterable[str] = (),
     ) -> Runnable[In, Out]:
         """Check the graph, and return what can be called.
 
         Args:
             max_steps: with cycles, the most steps of a run; by default the number of nodes and ten.
             checkpoints: where it is kept when a node waits for a human's answer (`interrupt`).
+            pause_before: keys of nodes before which it waits for an answer, whatever that is; the question is their input.
 
         Raises:
             GraphBuildError: with every problem that was found, each naming its nodes.
         """
         types = get_args(getattr(self, "__orig_class__", None))
-        plan, found = compiled(self._draft, types, max_steps, Component.GRAPH, checkpoints)
+        plan, found = compiled(
+            self._draft,
+            types,
+            Component.GRAPH,
+            max_steps=max_steps,
+            checkpoints=checkpoints,
+            pause_before=pause_before,
+        )
         return Runnable(plan, Component.GRAPH, found)
 
     def __repr__(self) -> str:

@@ -13,7 +13,7 @@ May import errors, runs, scope and components. Nothing is executed here.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, final
@@ -22,19 +22,19 @@ from sideband.components import from_jsonable, to_jsonable
 from sideband.errors import Interrupted, SerialisationError
 from sideband.graph._checkpoints import Checkpoints
 from sideband.graph._errors import AnswerError, CheckpointError, InterruptError
-from sideband.runs import Component, Run, RunLink
+from sideband.runs import Component, RunLink
 from sideband.scope._scope import get_current_scope
 
 __all__ = [
     "NOWHERE",
+    "VERSION",
     "Pause",
     "Pending",
     "Question",
     "Resume",
     "current_pause",
+    "encoded",
     "interrupt",
-    "kept_of",
-    "outermost",
 ]
 
 VERSION = 1
@@ -128,6 +128,8 @@ class Pending:
     """To its questions before these."""
     inner: Any = None
     """What is kept of a graph that is a node."""
+    paused: bool = False
+    """Whether it has not begun: the graph pauses before it."""
 
     def kept(self) -> dict[str, Any]:
         """Return it as JSON."""
@@ -140,6 +142,7 @@ class Pending:
             "path": list(question.path),
             "question": encoded(self.node, question.question),
             "answers": encoded(self.node, list(self.answers)),
+            "paused": self.paused,
         }
 
 
@@ -181,14 +184,12 @@ class Resume:
                 waiting = Pending(kept["node"], value, questions, inner=kept["inner"])
                 yield kept["node"], value, Pause([], inner) if answered else waiting
             else:
-                answers = from_jsonable(kept["answers"])
                 (question,) = questions
-                going = Pause([*answers, self.answers.get(question.id)])
-                yield (
-                    kept["node"],
-                    value,
-                    going if answered else Pending(kept["node"], value, questions, tuple(answers)),
-                )
+                answers = tuple(from_jsonable(kept["answers"]))
+                waiting = Pending(kept["node"], value, questions, answers, paused=bool(kept["paused"]))
+                # What a graph pauses before has asked nothing.
+                own = () if waiting.paused else (*answers, self.answers.get(question.id))
+                yield kept["node"], value, Pause(list(own)) if answered else waiting
 
     @property
     def link(self) -> RunLink:
@@ -234,33 +235,6 @@ def _stranger(graph: str, digest: str, kept: Any) -> str:
     if kept["graph"] != graph or kept["plan"] != digest:
         return f"it is of the graph {kept['graph']!r} with other nodes or edges"
     return ""
-
-
-def kept_of(graph: str, pending: Iterable[Pending], schedule: Any, state: Any) -> dict[str, Any]:
-    """Return what has to be kept of a graph that waits, as JSON.
-
-    Raises:
-        InterruptError: something has no form in JSON.
-    """
-    return {
-        "pending": [one.kept() for one in pending],
-        "schedule": encoded(graph, schedule),
-        "state": encoded("the state", state),
-    }
-
-
-def outermost(kept: dict[str, Any], graph: str, digest: str, run: Run | None) -> str:
-    """Return the text that is kept of the outermost graph: which it is, and which run was interrupted."""
-    whole = {"version": VERSION, "graph": graph, "plan": digest, **kept}
-    if run is not None:
-        link = run.link()
-        whole["run"] = {
-            "id": link.id,
-            "trace_id": link.trace_id,
-            "name": link.name,
-            "component": link.component.value,
-        }
-    return json.dumps(whole)
 
 
 def open_questions(kept: Mapping[str, Any]) -> Iterator[Question]:

@@ -74,6 +74,8 @@ class Plan(Generic[S]):
     """In a workflow, what END takes from whom."""
     checkpoints: Checkpoints | None = None
     """Where it is kept when it waits for a human."""
+    pause_before: frozenset[str] = frozenset()
+    """The nodes before which it waits, whatever they do."""
 
     def digest(self) -> str:
         """Return a word that is another one for a graph with other nodes, edges or branches."""

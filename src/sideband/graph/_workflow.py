@@ -111,11 +111,14 @@ class Workflow(Generic[In, Out]):
         self._outputs.append(intake_of(END, inputs, depends_on))
         return self
 
-    def compile(self, *, checkpoints: Checkpoints | None = None) -> Runnable[In, Out]:
+    def compile(
+        self, *, checkpoints: Checkpoints | None = None, pause_before: Iterable[str] = ()
+    ) -> Runnable[In, Out]:
         """Check the workflow, and return what can be called.
 
         Args:
             checkpoints: where it is kept when a node waits for a human's answer (`interrupt`).
+            pause_before: keys of nodes before which it waits for an answer, whatever that is; the question is their input.
 
         Raises:
             GraphBuildError: with every problem that was found, each naming its nodes.
@@ -125,7 +128,9 @@ class Workflow(Generic[In, Out]):
         gives = types[1] if len(types) == 2 else UNKNOWN
         output = replace(output, part=part_of(output, None, gives))
         draft = replace(self._draft.with_edges((source, END) for source in output.sources), output=output)
-        plan, found = compiled(draft, types, None, Component.WORKFLOW, checkpoints)
+        plan, found = compiled(
+            draft, types, Component.WORKFLOW, checkpoints=checkpoints, pause_before=pause_before
+        )
         return Runnable(plan, Component.WORKFLOW, found)
 
     def _output(self) -> Intake:
