@@ -253,7 +253,9 @@ def test_who_fails_or_is_cancelled_beside_one_that_asks_comes_first(cancel: bool
     store, recorder = MemoryCheckpoints(), Recorder()
 
     async def fail(_: Any) -> None:
-        await asyncio.sleep(60 if cancel else 0)
+        if cancel:
+            await asyncio.Event().wait()
+        await asyncio.sleep(0)
         raise KeyError
 
     workflow = Workflow[Any, Any]("w").add_node("ask", ask, inputs=START).add_node("fail", fail, inputs=START)
