@@ -105,7 +105,7 @@ json_values = st.recursive(
 
 @given(st.data())
 def test_what_is_damaged_is_told_and_never_executed(data: st.DataObject) -> None:
-    """A text that anybody has written: one error, or another question of the graph's own."""
+    """A text that anybody has written: an error, or another question of the graph's own."""
     store = MemoryCheckpoints()
     runnable, key = waiting(store)
     kept: Any = json.loads(store.load(key) or "")
@@ -124,7 +124,7 @@ def test_what_is_damaged_is_told_and_never_executed(data: st.DataObject) -> None
     # A schedule that was changed by hand may lead anywhere but out of the graph.
     try:
         runnable.resume_sync(key, "a")
-    except (GraphError, LookupError, TypeError, ValueError, AttributeError):
+    except (GraphError, Interrupted, LookupError, TypeError, ValueError, AttributeError):
         return
 
 
