@@ -93,9 +93,12 @@ async def call(graph: Runnable[Any, Any], shape: str, **options: Any) -> None:
     await (result.collect() if shape in {"stream", "transform"} else result)
 
 
+@pytest.mark.parametrize("given", [True, False], ids=["with the call", "in a block"])
 @pytest.mark.parametrize("shape", CALLS)
 @pytest.mark.parametrize("node", NODES)
-async def test_the_five_timings_follow_what_is_native(node: Callable[..., Any], shape: str) -> None:
+async def test_the_five_timings_follow_what_is_native(
+    node: Callable[..., Any], shape: str, given: bool
+) -> None:
     """Every node in every call: one start and one ending each, the graph's outside of the node's.
 
     A streamed output of the graph opens once its last node was reached, and the node's at its first
@@ -103,8 +106,11 @@ async def test_the_five_timings_follow_what_is_native(node: Callable[..., Any], 
     """
     five = Five()
 
-    with callbacks(five):
-        await call(one(node), shape)
+    if given:
+        await call(one(node), shape, callbacks=[five])
+    else:
+        with callbacks(five):
+            await call(one(node), shape)
 
     (node_start, node_end), (start, end) = NODES[node], CALLS[shape]
     # A copy of a streamed output tells the ending, so opening it is the last that this handler is told of.

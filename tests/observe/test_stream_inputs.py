@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sideband import component
+from sideband import callbacks, component
 from sideband.observe import transform
 from sideband.streams import Copy, Stream, SyncStream, from_iterable
 
@@ -192,3 +192,23 @@ async def test_a_stream_that_a_body_leaves_half_read_is_still_its_callers(watchi
         with SyncStream(iter("abc")) as letters_sync:
             assert look_sync(letters_sync) == "a"
             assert next(letters_sync) == "b"
+
+
+async def test_who_listens_at_the_first_pull_gets_a_copy_of_the_input() -> None:
+    """Not who listened when the generator was made: that is where its run starts."""
+
+    @component("Lambda")
+    async def upper(letters: AsyncIterator[str]) -> AsyncIterator[str]:
+        async for letter in letters:
+            yield letter.upper()
+
+    early, late = Keep(), Keep()
+    made = upper(source("ab"))
+    with callbacks(early):
+        early_made = upper(source("cd"))
+    with watched(late):
+        assert await collected(made) == ["A", "B"]
+        assert await collected(early_made) == ["C", "D"]
+
+    assert early.inputs == []
+    assert [await copy.collect() for copy in late.inputs] == [["a", "b"], ["c", "d"]]

@@ -161,10 +161,14 @@ def _generator(function: Callable[..., Generator[Any, Any, Any]], signature: Sig
 def _async_generator(function: Callable[..., Any], signature: Signature) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        info, value, tapped = signature.info(args), signature.input(args, kwargs), None
-        if signature.streamed and listeners() is not None:
-            tapped, args, kwargs = signature.tapped(args, kwargs)
-        return ObservedAsyncGenerator(info, value, function(*args, **kwargs), tapped=tapped)
+        def tap() -> tuple[Any, Tap | None]:
+            tapped, own_args, own_kwargs = signature.tapped(args, kwargs)
+            return function(*own_args, **own_kwargs), tapped
+
+        info, value = signature.info(args), signature.input(args, kwargs)
+        # Who listens is known at the first pull; until then the generator is made of what was given.
+        source = function(*args, **kwargs)
+        return ObservedAsyncGenerator(info, value, source, tap=tap if signature.streamed else None)
 
     return call
 

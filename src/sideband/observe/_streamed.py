@@ -282,7 +282,7 @@ class ObservedAsyncGenerator(Watched[T], AsyncGenerator[T, S]):
     Threads: read it in one task at a time; not necessarily the one that made it.
     """
 
-    __slots__ = ("_info", "_join", "_source", "_tapped", "_value")
+    __slots__ = ("_info", "_join", "_source", "_tap", "_value")
 
     def __init__(
         self,
@@ -291,14 +291,14 @@ class ObservedAsyncGenerator(Watched[T], AsyncGenerator[T, S]):
         source: AsyncGenerator[T, S],
         join: Callable[[list[Any]], Any] = join,
         *,
-        tapped: Tap | None = None,
+        tap: Callable[[], tuple[AsyncGenerator[T, S], Tap | None]] | None = None,
     ) -> None:
-        """Wrap a generator that has not been pulled."""
+        """Wrap a generator that has not been pulled; `tap` makes it again, with a tap on its input, if it is watched."""
         self._info = info
         self._value = value
         self._source = source
         self._join = join
-        self._tapped = tapped
+        self._tap = tap
         # What is pulled: undecided before the first pull, then the bare generator or the one that drives it.
         self._stream = None
         self._streamed = None
@@ -320,8 +320,12 @@ class ObservedAsyncGenerator(Watched[T], AsyncGenerator[T, S]):
         if found is None:
             self._stream = self._source
         else:
+            tapped: Tap | None = None
+            if self._tap is not None:
+                self._source, tapped = self._tap()
+                self._tap = None
             self._streamed = self._begin(found)
-            self._stream = watch(self._streamed, self._source, self._tapped)
+            self._stream = watch(self._streamed, self._source, tapped)
         return self._stream
 
     def __anext__(self) -> Any:
