@@ -154,7 +154,11 @@ class Dispatcher:
         source = self._events(items, options, synchronous=False)
         value = values if tapped else items
         return ObservedAsyncGenerator(
-            self._info, _one(value) if options.single else value, source, join=_flat, tapped=tapped
+            self._info,
+            _one(value) if options.single else value,
+            source,
+            join=_flat,
+            tap=None if tapped is None else lambda: (source, tapped),
         )
 
     def stream_sync(self, values: Values, options: Options) -> Generator[Any, None, None]:
