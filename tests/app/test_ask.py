@@ -147,7 +147,7 @@ def shown(pieces: list[str], *, terminal: bool) -> str:
     out = io.StringIO()
     console = Console(file=out, force_terminal=terminal, width=20, color_system=None, legacy_windows=False)
     meter = AnswerMeter(Clock())
-    with AnswerView(console, meter) as view:
+    with AnswerView(console, meter, lambda: "free") as view:
         for piece in pieces:
             meter.on_frame(Frame.text(piece), 0.5)
             view.add(piece)
@@ -165,6 +165,7 @@ def test_on_a_terminal_each_line_is_there_once_in_the_end() -> None:
     """Wrapped to the width, with the last line below."""
     written = shown(["a long answer that ", "is wrapped at twenty\n\n", "the end"], terminal=True)
 
+    assert "free" in written  # the cost, as it goes
     assert (
         written.rindex("a long answer that")
         < written.rindex("is wrapped at twenty")

@@ -6,6 +6,7 @@ each piece. Elsewhere pieces are written as they come, and nothing is drawn.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self, final
 
@@ -23,9 +24,10 @@ __all__ = ["AnswerView", "summary"]
 class AnswerView:
     """Shows an answer piece by piece; a context manager."""
 
-    def __init__(self, console: Console, meter: AnswerMeter) -> None:
-        """Draw on a console what a meter counts."""
+    def __init__(self, console: Console, meter: AnswerMeter, cost: Callable[[], str] = str) -> None:
+        """Draw on a console what a meter counts; `cost` says what that has cost so far."""
         self._console = console
+        self._cost = cost
         self._line = ""
         self._meter = meter
         self._live = Live(console=console, refresh_per_second=8, transient=True, get_renderable=self._drawn)
@@ -69,7 +71,7 @@ class AnswerView:
             self._console.print()
 
     def _drawn(self) -> Group:
-        return Group(Text(self._line), Text(summary(self._meter), style="dim"))
+        return Group(Text(self._line), Text(summary(self._meter, self._cost()), style="dim"))
 
 
 def _shown(piece: str) -> str:

@@ -18,7 +18,7 @@ from sideband.app.prices import cost_of
 from sideband.app.screen import errors_console, output_console, print_json, save_picture, store_path
 from sideband.app.search_command import listing, result_rows, search
 from sideband.app.store import Store
-from sideband.components import Document
+from sideband.components import Document, Usage
 from sideband.generation import GenerationStream, Runtime
 from sideband.providers import ClosableProvider, load
 
@@ -71,7 +71,7 @@ async def _answered(
     )
     async with load(options.provider, options.model) as provider:
         runtime = Runtime(provider, hooks=[meter])
-        with _Stop() as stop, AnswerView(console, meter) as view:
+        with _Stop() as stop, AnswerView(console, meter, lambda: _cost_so_far(meter, provider)) as view:
             async with runtime.generate(request) as stream:
                 while (piece := await _next(stream, stop)) is not None:
                     answer.text += piece
@@ -157,6 +157,12 @@ def _report(
     errors_console().print(line, soft_wrap=True)
     if options.svg is not None:
         save_picture(options.svg, f'sideband ask "{options.question}"', [Text(answer.text), shown, line])
+
+
+def _cost_so_far(meter: AnswerMeter, provider: ClosableProvider) -> str:
+    """Say what an answer costs while it is written: at least its tokens, since what was read is told at the end."""
+    cost = cost_of(Usage(output_tokens=meter.tokens), provider.name, provider.model)
+    return f"≥ {_dollars(cost)}" if cost else _dollars(cost)
 
 
 def _dollars(cost: float | None) -> str:

@@ -66,7 +66,6 @@ class Execution:
 
     __slots__ = (
         "_group",
-        "_max_steps",
         "_open",
         "_pause",
         "_pending",
@@ -80,18 +79,16 @@ class Execution:
         "resumed",
     )
 
-    def __init__(self, plan: Plan[Any], *, streaming: bool, max_steps: int | None = None) -> None:
+    def __init__(self, plan: Plan[Any], *, streaming: bool) -> None:
         """Stand in the graph's own run, if it is watched.
 
         Args:
             plan: the compiled graph.
             streaming: whether a stream is wanted of what reaches END.
-            max_steps: in place of the plan's own.
         """
         self._plan = plan
         self._streaming = streaming
-        self._max_steps = max_steps or plan.max_steps
-        self._schedule: Schedule = Steps(plan.edges, self._max_steps) if plan.cyclic else AllOf(plan.edges)
+        self._schedule: Schedule = Steps(plan.edges, plan.max_steps) if plan.cyclic else AllOf(plan.edges)
         self._run = get_current()
         self._scope = get_current_scope()
         self._group: asyncio.TaskGroup | None = None
@@ -355,7 +352,7 @@ class Execution:
         if self._schedule.skipped:
             await self._skip()
         if self._schedule.exhausted:
-            raise StepLimitError(self._plan.name, self._max_steps, [each.key for each in ready])
+            raise StepLimitError(self._plan.name, self._plan.max_steps, [each.key for each in ready])
         return ready
 
     async def _skip(self) -> None:
