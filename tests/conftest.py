@@ -60,9 +60,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     if config.getoption("loop") == "eager" and sys.version_info < (3, 12):
         pytest.exit("Eager tasks need Python 3.12 or newer.", returncode=pytest.ExitCode.USAGE_ERROR)
-    others = [item for item in items if item.get_closest_marker("asyncio") is None]
+    others = [item for item in items if not _depends_on_the_loop(item)]
     config.hook.pytest_deselected(items=others)
-    items[:] = [item for item in items if item.get_closest_marker("asyncio")]
+    items[:] = [item for item in items if _depends_on_the_loop(item)]
+
+
+def _depends_on_the_loop(item: pytest.Item) -> bool:
+    """Tell coroutine tests from others; those in a browser are about its page."""
+    return item.get_closest_marker("asyncio") is not None and "browser" not in item.path.parent.parts
 
 
 @pytest.fixture(autouse=True)
