@@ -76,7 +76,7 @@ class Worker:
         self.name = system.name
         self._case = case
         levels = ",".join(map(str, effort.levels(case)))
-        self._command = [system.name, case.name, levels, str(effort.seconds)]
+        self._command = [system.cases[case.name].module, case.name, levels, str(effort.seconds)]
         self._process: asyncio.subprocess.Process | None = None
         self._errors: IO[bytes] | None = None
 

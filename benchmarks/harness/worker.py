@@ -1,6 +1,6 @@
 """A process with one system in it: it does a round of samples whenever the driver asks, and is idle in between.
 
-    python -m benchmarks.harness.worker SYSTEM CASE LEVEL[,LEVEL…] SECONDS
+    python -m benchmarks.harness.worker MODULE CASE LEVEL[,LEVEL…] SECONDS
 
 One line of JSON a question and an answer. The system's own output goes to standard error. It knows the other modules
 of the harness, and imports one file of benchmarks/peers.
@@ -30,8 +30,8 @@ Row = dict[str, Any]
 class Bench:
     """The levels of one case in one system."""
 
-    def __init__(self, system: str, case: Case, levels: list[int], seconds: float) -> None:
-        make = getattr(importlib.import_module(f"benchmarks.peers.{system}"), case.name)
+    def __init__(self, module: str, case: Case, levels: list[int], seconds: float) -> None:
+        make = getattr(importlib.import_module(module), case.name)
         self.case = case
         self.seconds = seconds
         self.works: dict[int, Work | Gauge] = {level: make(level) for level in levels}
@@ -109,7 +109,7 @@ def answer(question: Row, bench: Callable[[], Bench], runner: asyncio.Runner) ->
         return {"failed": f"{type(error).__name__}: {error}"}
 
 
-def main(system: str, case: str, levels: str, seconds: str) -> None:
+def main(module: str, case: str, levels: str, seconds: str) -> None:
     """Answer until there are no more questions."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
@@ -118,7 +118,7 @@ def main(system: str, case: str, levels: str, seconds: str) -> None:
     def bench() -> Bench:
         if not made:
             made.append(
-                Bench(system, CASES[case], [int(level) for level in levels.split(",")], float(seconds))
+                Bench(module, CASES[case], [int(level) for level in levels.split(",")], float(seconds))
             )
         return made[0]
 

@@ -1,4 +1,4 @@
-"""This project. A component is a decorated function; handlers are attached to a block."""
+"""Calls, streams and graphs under handlers. A component is a decorated function; handlers are attached to a block."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from benchmarks.harness.work import Counter, Work
 from benchmarks.peers._bare import echo, echo_sync, numbers, read, repeat, repeat_sync
 
 from sideband import Handler, Run, callbacks, component
-
-TITLE = "Sideband"
-DISTRIBUTION = ""
 
 
 class Calls(Handler):

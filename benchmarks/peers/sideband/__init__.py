@@ -1,0 +1,4 @@
+"""This project."""
+
+TITLE = "Sideband"
+DISTRIBUTION = ""
