@@ -6,7 +6,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-deep test-litellm check docs bench bench-quick format lock clean install-app install-dev
+.PHONY: help run test test-deep test-litellm check docs bench bench-quick guard format lock clean install-app install-dev
 
 # What a developer's shell sets for other projects must not reach this one's environment.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
@@ -41,7 +41,7 @@ test-deep: install-dev ## run the long tests, with many more generated examples
 test-litellm: ## run LiteLLM's tests in an environment of its own
 	@scripts/test_litellm.sh $(ARGS)
 
-check: install-dev ## lint, types, layers, documents' code, tracked text, the built package
+check: install-dev ## lint, types, layers, documents' code, tracked text, the built package, the hot paths' costs
 	$(BIN)/python scripts/check.py $(ARGS)
 
 docs: install-dev ## run every code block of README.md and docs/
@@ -52,6 +52,9 @@ bench: ## measure this project and its peers side by side, and write the results
 
 bench-quick: ## see whether all benchmarks run
 	@scripts/bench.sh --quick $(ARGS)
+
+guard: install-dev ## count the instructions of the hot paths, and compare them with their bounds
+	$(BIN)/python -m benchmarks.guard $(ARGS)
 
 format: install-dev ## format the code and mend what ruff can mend
 	$(BIN)/python -m ruff check --fix .
