@@ -1,8 +1,11 @@
-"""What watching costs: calls, chunks."""
+"""What watching costs: calls, chunks, nodes, many at once, behind a queue; in memory, and before anything runs."""
 
 from __future__ import annotations
 
 from benchmarks.harness.case import Case
+
+NODES = 10
+CROWD = 1000
 
 CASES = (
     Case(
@@ -10,14 +13,20 @@ CASES = (
         "calls",
         "Asynchronous call",
         targets={0: 0.2, 1: 3.0, 3: 6.0},
-        about="Await a coroutine function that returns its argument; each handler counts the start and the end.",
+        about="A coroutine function that returns its argument is awaited; each handler counts the start and the end.",
     ),
     Case(
         "call_sync",
         "calls",
         "Synchronous call",
-        targets={0: 0.2, 1: 3.0, 3: 6.0},
-        about="The same with a function.",
+        about="The same with a function that is called.",
+    ),
+    Case(
+        "crowd",
+        "calls",
+        "A thousand calls at once",
+        step=CROWD,
+        about="A thousand tasks each await one call that gives way to the others once, in its midst.",
     ),
     Case(
         "chunk",
@@ -26,6 +35,117 @@ CASES = (
         unit="µs a chunk",
         least=1000,
         targets={0: 0.1, 1: 0.7, 3: 1.2},
-        about="Read a stream of thousands of chunks; each handler counts the chunks.",
+        about="A stream of thousands of chunks is read; each handler counts the chunks.",
+    ),
+    Case(
+        "chunk_sync",
+        "chunks",
+        "Chunk of a synchronous stream",
+        unit="µs a chunk",
+        least=1000,
+        about="The same with a generator.",
+    ),
+    Case(
+        "chain",
+        "graphs",
+        "Node in a chain of ten, asynchronous",
+        unit="µs a node",
+        step=NODES,
+        targets={0: 2.0, 1: 5.0, 3: 9.0},
+        about="Ten nodes, each of which returns what it is given; each handler counts the starts and ends of nodes and chain.",
+    ),
+    Case(
+        "chain_sync",
+        "graphs",
+        "Node in a chain of ten, synchronous",
+        unit="µs a node",
+        step=NODES,
+        about="The same with functions, called without an event loop.",
+    ),
+    Case(
+        "background",
+        "background",
+        "Call under a handler that takes a millisecond",
+        levels=(1,),
+        clock="wall",
+        least=3,
+        most=2000,
+        rounds=9,
+        about=(
+            "The handler waits a millisecond for each event, behind a queue with a thread of its own. "
+            "What counts is the time that the caller waits; events that the full queue drops are lost by choice."
+        ),
+    ),
+    Case(
+        "memory",
+        "memory",
+        "Memory of a stream, one handler that counts chunks",
+        unit="MiB",
+        level="chunks",
+        levels=(100_000, 1_000_000),
+        quick=(2_000,),
+        figure="value",
+        targets={1_000_000: 2.0},
+        rounds=1,
+        fresh=True,
+        timeout=600.0,
+        about="How much the process grows at most while the stream is read, by a consumer that keeps nothing.",
+    ),
+    Case(
+        "memory_output",
+        "memory",
+        "Memory of a stream, one handler that wants the whole output",
+        unit="MiB",
+        level="chunks",
+        levels=(100_000, 1_000_000),
+        quick=(2_000,),
+        figure="value",
+        rounds=1,
+        fresh=True,
+        timeout=600.0,
+        about="The same with a handler that is given all of it at the end, so that something has to keep it.",
+    ),
+    Case(
+        "import_time",
+        "import",
+        "Import",
+        level="",
+        levels=(1,),
+        figure="ratio",
+        base="`import asyncio`",
+        targets={1: 1.3},
+        about="What a program imports to attach a handler, in a fresh interpreter; CPU time over that of `import asyncio`.",
+    ),
+    Case(
+        "growth_handlers",
+        "growth",
+        "Call, by number of handlers",
+        levels=(0, 1, 2, 4, 8, 12, 16),
+        quick=(0, 16),
+        line=True,
+        about="The asynchronous call above.",
+    ),
+    Case(
+        "growth_depth",
+        "growth",
+        "Nested calls, by depth",
+        unit="µs a nest",
+        level="calls deep",
+        levels=(1, 2, 4, 8, 16, 32, 64),
+        quick=(1, 64),
+        line=True,
+        about="Asynchronous calls within calls, one handler; a nest is all of them.",
+    ),
+    Case(
+        "growth_chunks",
+        "growth",
+        "Stream, by number of chunks",
+        unit="µs a stream",
+        level="chunks",
+        levels=(100, 1_000, 10_000, 100_000, 1_000_000),
+        quick=(100, 1_000),
+        rounds=5,
+        line=True,
+        about="The asynchronous stream above, whole, with one handler.",
     ),
 )

@@ -24,6 +24,10 @@ class Case:
     """The levels of a quick run, where they are not all."""
     figure: Literal["over", "ratio", "value"] = "over"
     """Time over the bare path, or as a multiple of it; or what a gauge measured."""
+    base: str = "the bare path"
+    """What times are over, or a multiple of."""
+    clock: Literal["cpu", "wall"] = "cpu"
+    """Which time the tables show: the least of the CPU's, or what the caller waits."""
     better: Literal["less", "more"] = "less"
     targets: Mapping[int, float] = field(default_factory=dict)
     """What this project wants to reach, by level."""
@@ -31,6 +35,8 @@ class Case:
     """How many units a sample has at least: what is done once for many has to be spread over many."""
     step: int = 1
     """Samples are whole multiples of it: the nodes of a chain, the callers of a crowd."""
+    most: int = 1 << 24
+    """How many units a sample has at most."""
     rounds: int | None = None
     """How many rounds there are at most."""
     fresh: bool = False

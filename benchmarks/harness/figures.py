@@ -45,10 +45,11 @@ def _clock(case: Case, samples: Sequence[Row], clock: str) -> Row:
     }
 
 
-def headline(row: Row) -> float:
-    """Return the figure that tables and plots show first: the least CPU time, or the best of a gauge."""
-    value = row["best"] if "best" in row else row["cpu_min"]
-    return float(value)
+def headline(case: Case, row: Row) -> tuple[float, float]:
+    """Return what tables and plots show: the least time and the median, or the best of a gauge and the median."""
+    if "best" in row:
+        return row["best"], row["median"]
+    return row[f"{case.clock}_min"], row[f"{case.clock}_median"]
 
 
 def line(points: Sequence[tuple[float, float]]) -> tuple[float, float, float]:

@@ -85,7 +85,7 @@ def _table(case: Case, outcome: Mapping[str, Any], systems: Mapping[str, System]
     yield f"| --- |{' ---: |' * len(levels)}"
     for name in sorted(outcome["systems"], key=lambda name: _rank(case, outcome["systems"][name])):
         rows = outcome["systems"][name]
-        cells = [_cell(rows[level]) if level in rows else "" for level in levels]
+        cells = [_cell(case, rows[level]) if level in rows else "" for level in levels]
         title = f"**{systems[name].title}**" if name == OWN else systems[name].title
         yield f"| {title} | {' | '.join(cells)} |"
     if case.targets:
@@ -97,10 +97,10 @@ def _table(case: Case, outcome: Mapping[str, Any], systems: Mapping[str, System]
 
 
 def _rank(case: Case, rows: Mapping[int, Row]) -> float:
-    best = headline(rows[max(rows)])
+    best, _ = headline(case, rows[max(rows)])
     return best if case.better == "less" else -best
 
 
-def _cell(row: Row) -> str:
-    median = row["median"] if "best" in row else row["cpu_median"]
-    return f"{number(headline(row))} ({number(median)})"
+def _cell(case: Case, row: Row) -> str:
+    best, median = headline(case, row)
+    return number(best) if row["rounds"] == 1 else f"{number(best)} ({number(median)})"

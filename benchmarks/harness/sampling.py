@@ -12,8 +12,6 @@ from typing import Any, NamedTuple
 from benchmarks.harness.case import Case
 from benchmarks.harness.work import Work, nothing
 
-MOST_UNITS = 1 << 24
-
 
 class Sample(NamedTuple):
     """Seconds of so many units."""
@@ -93,9 +91,9 @@ def calibrate(
     while True:
         sample = take(runner, run, count, settle)
         taken = max(sample.cpu, sample.wall)
-        if taken >= seconds / 4 or count >= MOST_UNITS:
-            return multiple(min(round(count * seconds / max(taken, 1e-9)), MOST_UNITS), case)
-        count *= 4
+        if taken >= seconds / 4 or count >= case.most:
+            return multiple(min(round(count * seconds / max(taken, 1e-9)), case.most), case)
+        count = multiple(min(4 * count, case.most), case)
 
 
 def multiple(count: int, case: Case) -> int:

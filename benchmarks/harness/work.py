@@ -50,4 +50,5 @@ class Gauge:
     """A figure that is no time of a unit: memory, a share, a latency."""
 
     measure: Callable[[], Any]
-    """Returns the figure, in the case's unit; a function or a coroutine function."""
+    """Returns the figure, in the case's unit; or times as a row, as the harness makes one of a sample. A function or a
+    coroutine function."""

@@ -34,7 +34,8 @@ class Bench:
         make = getattr(importlib.import_module(module), case.name)
         self.case = case
         self.seconds = seconds
-        self.works: dict[int, Work | Gauge] = {level: make(level) for level in levels}
+        made: dict[int, Work | Gauge | None] = {level: make(level) for level in levels}
+        self.works = {level: work for level, work in made.items() if work is not None}
         self.counts: dict[Callable[[int], Any], int] = {}
 
     def open(self, runner: asyncio.Runner) -> Row:
@@ -67,7 +68,7 @@ class Bench:
             seen[what] = self._sample(runner, what)
         return {
             "samples": {
-                level: row(seen[level], seen[work.bare]) if isinstance(work, Work) else {"value": seen[level]}
+                level: row(seen[level], seen[work.bare]) if isinstance(work, Work) else gauged(seen[level])
                 for level, work in self.works.items()
             }
         }
@@ -92,6 +93,11 @@ def row(sample: Sample, bare: Sample) -> Row:
         "bare_cpu": bare.unit_cpu,
         "bare_wall": bare.unit_wall,
     }
+
+
+def gauged(seen: float | Row) -> Row:
+    """Return what a gauge measured: a figure of its own, or times as of a sample."""
+    return seen if isinstance(seen, dict) else {"value": seen}
 
 
 def answer(question: Row, bench: Callable[[], Bench], runner: asyncio.Runner) -> Row:
