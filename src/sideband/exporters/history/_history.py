@@ -17,6 +17,7 @@ from typing import Any, Final, cast, final
 from sideband.exporters.history._capture import Capture, CaptureMode, Redact
 from sideband.exporters.history._failure import failures
 from sideband.exporters.history._journal import Changes, Journal, Position, Totals
+from sideband.exporters.history._progress import advanced
 from sideband.exporters.history._record import Chunk, Event, Record
 from sideband.handlers import Handler
 from sideband.runs import Component, Run
@@ -208,6 +209,10 @@ class History(Handler):
             items: Any = cast("dict[str, Any]", payload).get("items")
             if isinstance(items, int):
                 record.waiting += _WAITING[name] * items
+                if name == "queued":
+                    record.progress = record.progress[0], record.progress[1] + items
+        if name == "progress":
+            record.progress = advanced(record.progress, payload)
         text = None if payload is None else self._capture.text("event", payload, self._max_piece)
         record.add_event(Event(run.elapsed, name[:200], text), self._max_events)
         self._tell(record)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias, final
 
+from sideband.exporters.history._progress import Progress
 from sideband.runs import Component, Outcome, Run
 
 __all__ = ["Chunk", "Event", "Fact", "Failure", "Record"]
@@ -93,6 +94,8 @@ class Record:
     link_count: int = 0
     waiting: int = 0
     """Of a call of a serving, the items that wait to be executed."""
+    progress: Progress = (0.0, 0.0)
+    """How much is done, and of how much (zero where that is not known), by its events called "progress"."""
     children: Mapping[int, None] = NO_CHILDREN
     """The numbers of the runs inside of it, in the order of their starts."""
     dropped_children: int = 0
