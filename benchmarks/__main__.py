@@ -82,11 +82,12 @@ def chosen_systems(systems: dict[str, System], names: str) -> list[System]:
 
 async def measure_all(cases: list[Case], systems: list[System], effort: Effort) -> dict[str, Outcome]:
     """Measure one case after the other, and say how far it is."""
+    asked = [(case, [system for system in systems if case.name in system.cases]) for case in cases]
+    asked = [(case, able) for case, able in asked if able]
     outcomes = {}
-    for number, case in enumerate(cases, start=1):
-        able = [system for system in systems if case.name in system.cases]
+    for number, (case, able) in enumerate(asked, start=1):
         started = time.monotonic()
-        lead = f"[{number}/{len(cases)}] {case.name}: {len(able)} systems"
+        lead = f"[{number}/{len(asked)}] {case.name}: {len(able)} systems"
 
         def tell(what: str, lead: str = lead, started: float = started) -> None:
             if sys.stderr.isatty():

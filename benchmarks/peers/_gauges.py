@@ -67,11 +67,11 @@ def memory(
     return Gauge(measure)
 
 
-def importing(*modules: str) -> Gauge:
-    """Return a gauge of the time that importing takes, beside that of asyncio."""
+def importing(statement: str) -> Gauge:
+    """Return a gauge of the time that an import takes, beside that of asyncio."""
 
     def measure() -> dict[str, float]:
-        cpu, wall = interpret(f"import {', '.join(modules)}")
+        cpu, wall = interpret(statement)
         bare_cpu, bare_wall = interpret("import asyncio")
         return {"cpu": cpu, "wall": wall, "bare_cpu": bare_cpu, "bare_wall": bare_wall}
 

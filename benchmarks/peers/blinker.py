@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.harness.work import Counter, Work
-from benchmarks.peers._bare import echo, echo_sync, numbers, read, repeat, repeat_sync
+from benchmarks.harness.work import Counter, Gauge, Work
+from benchmarks.peers._bare import crowd as bare_crowd
+from benchmarks.peers._bare import crowd_of, echo, echo_sync, numbers, pause, read, repeat, repeat_sync
+from benchmarks.peers._gauges import importing
 from blinker import Signal
 
 TITLE = "blinker"
@@ -52,6 +54,21 @@ def call_sync(handlers: int) -> Work:
     return Work(run, repeat_sync, counter, events=2 * handlers, keep=kept)
 
 
+def crowd(handlers: int) -> Work:
+    """Two signals sent around each call, to plain functions: no run, no parents, no errors."""
+    counter = Counter()
+    (start, end), kept = _signals(["start", "end"], handlers, counter)
+
+    async def watched(number: int) -> None:
+        start.send(None, value=number)
+        end.send(None, value=await pause(number))
+
+    async def run(count: int) -> None:
+        await crowd_of(watched, count)
+
+    return Work(run, bare_crowd, counter, events=2 * handlers, keep=kept)
+
+
 def chunk(handlers: int) -> Work:
     """One signal sent by the consumer for each chunk: nothing wraps the stream, nothing sees its end."""
     counter = Counter()
@@ -65,3 +82,13 @@ def chunk(handlers: int) -> Work:
         return seen
 
     return Work(run, read, counter, events=handlers, keep=kept)
+
+
+def import_time(_level: int) -> Gauge:
+    """`from blinker import Signal`."""
+    return importing("from blinker import Signal")
+
+
+def growth_handlers(handlers: int) -> Work:
+    """As the asynchronous call."""
+    return call(handlers)

@@ -221,8 +221,8 @@ def memory_output(chunks: int) -> Gauge | None:
 
 
 def import_time(_level: int) -> Gauge:
-    """`import sideband`."""
-    return importing("sideband")
+    """`from sideband import Handler, callbacks, component`."""
+    return importing("from sideband import Handler, callbacks, component")
 
 
 def growth_handlers(handlers: int) -> Work:
