@@ -3,7 +3,7 @@
     python -m benchmarks.guard                      every path
     python -m benchmarks.guard call-1 chunk-1       some of them
     python -m benchmarks.guard call-1 --profile     which functions a path spends its time in
-    python -m benchmarks.guard call-1 --move        put its bound 5 % above what it costs now
+    python -m benchmarks.guard call-1 --move        put its bound 8 % above what it costs now
 
 A cost is what a path executes over its bare path, in multiples of one bare call of a coroutine function under the
 same Python; an import's is in multiples of `import asyncio`. No clock is read: the same code has the same cost on
@@ -48,7 +48,7 @@ def main() -> int:
     )
     names = [*PATHS, IMPORT]
     parser.add_argument("paths", nargs="*", metavar="PATH", help=f"one of: {', '.join(names)}")
-    parser.add_argument("--move", action="store_true", help="put the bounds 5 %% above the costs")
+    parser.add_argument("--move", action="store_true", help="put the bounds 8 %% above the costs")
     parser.add_argument("--profile", action="store_true", help="show the functions of a path instead")
     options = parser.parse_args()
     unknown = set(options.paths) - set(names)
