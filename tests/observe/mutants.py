@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from sideband.handlers import _plan
-from sideband.observe import _feed, _lifecycle, _observation, _returned, _stream_run, _streamed, _tap
+from sideband.observe import (
+    _changes,
+    _component,
+    _feed,
+    _lifecycle,
+    _observation,
+    _observe,
+    _returned,
+    _stream_run,
+    _streamed,
+    _tap,
+)
 from sideband.runs import Outcome
 from sideband.scope._scope import listeners, set_current
 
@@ -25,7 +37,7 @@ def mutant(apply: Mutation) -> Mutation:
 
 def everywhere(patch: pytest.MonkeyPatch, name: str, wrap: Callable[[Any], Any]) -> None:
     """Replace a function in every module that has it."""
-    for module in (_plan, _lifecycle, _observation, _streamed, _stream_run, _returned):
+    for module in (_plan, _lifecycle, _component, _observation, _streamed, _stream_run, _returned):
         if hasattr(module, name):
             patch.setattr(module, name, wrap(getattr(module, name)))
 
@@ -70,7 +82,7 @@ def ends_twice(patch: pytest.MonkeyPatch) -> None:
 @mutant
 def tells_failures_as_endings(patch: pytest.MonkeyPatch) -> None:
     """A failed run is told to have gone well."""
-    everywhere(patch, "end_with_error", lambda _: lambda run, error: _lifecycle.end(run, Outcome.OK, None))
+    everywhere(patch, "end_with_error", lambda _: lambda run, error: _lifecycle.end(run, None))
 
 
 @mutant
@@ -95,26 +107,36 @@ def swaps_the_order(patch: pytest.MonkeyPatch) -> None:
 @mutant
 def leaks_a_context_variable(patch: pytest.MonkeyPatch) -> None:
     """What handlers set stays set for the consumer."""
-    patch.setattr(_lifecycle.Changed, "reset", lambda _: None)
+    patch.setattr(_changes.Changed, "reset", lambda _: None)
 
 
 @mutant
 def hides_a_context_variable(patch: pytest.MonkeyPatch) -> None:
     """What handlers set does not reach the body."""
-    patch.setattr(_lifecycle.Changed, "set", lambda _: None)
+    patch.setattr(_changes.Changed, "set", lambda _: None)
 
 
 @mutant
 def leaves_the_run_current(patch: pytest.MonkeyPatch) -> None:
     """The consumer of a stream, or the caller, stands in a run that is not its own."""
     everywhere(patch, "restore", lambda _: lambda *_: None)
+    everywhere(patch, "leave", lambda _: lambda *_: None)
     patch.setattr(_stream_run, "reset_current", lambda _: None)
 
 
 @mutant
 def calls_handlers_in_the_callers_context(patch: pytest.MonkeyPatch) -> None:
     """What an ending sets is the caller's from then on."""
-    everywhere(patch, "enter", lambda _: lambda context, function, *args: function(*args))
+    nowhere = SimpleNamespace(run=lambda function, *args: function(*args))
+
+    def here(tell: Any) -> Any:
+        def telling(run: Any, *rest: Any) -> Any:
+            run._context = nowhere
+            return tell(run, *rest)
+
+        return telling
+
+    everywhere(patch, "_fire_ending", here)
 
 
 @mutant
@@ -160,8 +182,14 @@ def tells_a_chunk_late(patch: pytest.MonkeyPatch) -> None:
 @mutant
 def swallows_errors(patch: pytest.MonkeyPatch) -> None:
     """A watched block that fails does not fail."""
-    leave = _observation.Observation.__exit__
-    patch.setattr(_observation.Observation, "__exit__", lambda *args: leave(*args) or True)
+    leave = _observe.observe.__exit__
+
+    def swallow(self: Any, *error: Any) -> bool:
+        watched = self._observation is not None
+        leave(self, *error)
+        return watched
+
+    patch.setattr(_observe.observe, "__exit__", swallow)
 
 
 @mutant
@@ -190,7 +218,15 @@ def starts_at_the_call(patch: pytest.MonkeyPatch) -> None:
 @mutant
 def resets_a_token_in_a_foreign_context(patch: pytest.MonkeyPatch) -> None:
     """Endings are told in another context than the start."""
-    everywhere(patch, "context_of", lambda _: lambda run: contextvars.copy_context())
+
+    def elsewhere(tell: Any) -> Any:
+        def telling(run: Any, *rest: Any) -> Any:
+            run._context = contextvars.copy_context()
+            return tell(run, *rest)
+
+        return telling
+
+    everywhere(patch, "_fire_ending", elsewhere)
 
 
 @mutant

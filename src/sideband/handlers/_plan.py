@@ -16,6 +16,7 @@ import logging
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context, copy_context
+from dataclasses import dataclass
 from typing import Any, NamedTuple, final
 
 from sideband.errors import Abort
@@ -36,7 +37,9 @@ _logger = logging.getLogger("sideband")
 _warned: weakref.WeakSet[Handler] = weakref.WeakSet()
 
 
-class Call(NamedTuple):
+@final
+@dataclass(frozen=True, slots=True)
+class Call:
     """One handler's method for one timing, and the handler's place in the plan."""
 
     method: Callable[..., Any]
@@ -153,7 +156,7 @@ def fire(
     """
     for call in calls:
         try:
-            result = call[0](run, payload)  # by place: this is the one spot where it is felt
+            result = call.method(run, payload)
         except Exception as error:  # noqa: BLE001 - a handler's failure is never its run's
             settle(run, call, timing, error)
         except BaseException as error:  # noqa: BLE001 - raised below, after the others have been told
@@ -219,24 +222,21 @@ def warn_once(handler: Handler, timing: str) -> None:
 class Listeners:
     """The handlers of a scope, and the plans made from them so far."""
 
-    __slots__ = ("_entries", "_plan", "_plans")
+    __slots__ = ("_entries", "_plans", "plan")
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         """Take the handlers in the order in which they were given, innermost first."""
         self._entries = tuple(entries)
         filtered = any(entry.conditions for entry in self._entries)
-        self._plan = None if filtered else self._make(_ANY)[0]
+        self.plan: Plan | None = None if filtered else self._make(_ANY)[0]
+        """The plan of every run, where no handler is filtered."""
         self._plans: dict[tuple[str, str, str], tuple[Plan, _Guards]] = {}
 
-    def plan_for(self, run_info: RunInfo) -> Plan:
-        """Return the plan of the runs of such a component, before anything asks for the run itself."""
-        return self._plan if self._plan is not None else self._filtered(run_info)[0]
-
-    def narrow(self, plan: Plan, run: Run) -> Plan:
-        """Return `plan` without the handlers whose `when=` refuses this run."""
-        if self._plan is not None:
-            return plan
-        guards = self._filtered(run._info)[1]
+    def plan_of(self, run: Run) -> Plan:
+        """Return the plan of a run: without the handlers whose `when=` refuses it."""
+        if self.plan is not None:
+            return self.plan
+        plan, guards = self._filtered(run._info)
         if not guards:
             return plan
         return plan.without(frozenset(place for place, guard in guards.items() if not _allows(guard, run)))

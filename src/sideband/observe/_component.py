@@ -7,14 +7,22 @@ import inspect
 from collections.abc import Callable, Generator
 from typing import Any, ParamSpec, TypeVar, cast
 
-from sideband.observe._lifecycle import begin
-from sideband.observe._observation import Observation
+from sideband.observe._changes import leave, show_changes
+from sideband.observe._lifecycle import (
+    end,
+    end_with_error,
+    fail,
+    skip,
+    start,
+    wait_ending,
+    wait_start,
+)
 from sideband.observe._returned import watch_returned
 from sideband.observe._signature import Signature
 from sideband.observe._streamed import ObservedAsyncGenerator, watch_generator
 from sideband.observe._tap import Tap, listen
 from sideband.runs import Component
-from sideband.scope._scope import current_run, listeners
+from sideband.scope._scope import current_run, listeners, set_current
 
 __all__ = ["component", "emit", "is_component", "transform"]
 
@@ -116,13 +124,27 @@ def _plain(function: Callable[..., Any], signature: Signature) -> Callable[..., 
         found = listeners()
         if found is None:
             return function(*args, **kwargs)
-        observation = Observation.of(signature.info(args), found, signature.input(args, kwargs))
+        run = signature.begin(found, args, kwargs)
         if signature.streamed:
             tapped, args, kwargs = signature.tapped(args, kwargs)
-            listen(observation.run, tapped, asynchronous=False)
-        with observation:
-            observation.run.output = output = function(*args, **kwargs)
-        return output
+            listen(run, tapped, asynchronous=False)
+        token, changed = set_current(run), None
+        try:
+            skip(run, start(run))
+            changed = show_changes(run)
+            output = function(*args, **kwargs)
+            skip(run, end(run, output))
+            return output
+        except BaseException as error:
+            skip(run, end_with_error(run, error))
+            raise
+        finally:
+            leave(token, changed)
+            del (
+                run,
+                token,
+                changed,
+            )  # the traceback of an error refers to this frame, and the run to the error
 
     return call
 
@@ -133,13 +155,27 @@ def _coroutine(function: Callable[..., Any], signature: Signature) -> Callable[.
         found = listeners()
         if found is None:
             return await function(*args, **kwargs)
-        observation = Observation.of(signature.info(args), found, signature.input(args, kwargs))
+        run = signature.begin(found, args, kwargs)
         if signature.streamed:
             tapped, args, kwargs = signature.tapped(args, kwargs)
-            listen(observation.run, tapped, asynchronous=True)
-        async with observation:
-            observation.run.output = output = await function(*args, **kwargs)
-        return output
+            listen(run, tapped, asynchronous=True)
+        token, changed = set_current(run), None
+        try:
+            pending = start(run)
+            if pending is not None:
+                await wait_start(run, pending)
+            changed = show_changes(run)
+            output = await function(*args, **kwargs)
+            pending = end(run, output)
+            if pending is not None or run._streams is not None:
+                await wait_ending(run, pending)
+            return output
+        except BaseException as error:
+            await fail(run, error)
+            raise
+        finally:
+            leave(token, changed)
+            del run, token, changed  # as above
 
     return call
 
@@ -183,7 +219,7 @@ def _returning(function: Callable[..., Any], signature: Signature) -> Callable[.
         found = listeners()
         if found is None:
             return await function(*args, **kwargs)
-        run = begin(signature.info(args), found, signature.input(args, kwargs))
+        run = signature.begin(found, args, kwargs)
         tapped: Tap | None = None
         if signature.streamed:
             tapped, args, kwargs = signature.tapped(args, kwargs)

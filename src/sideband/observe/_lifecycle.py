@@ -2,7 +2,7 @@
 
 1. `begin` makes the run in the body's context; the caller then makes it current there.
 2. `start` copies that context: it is the run's private one, in which all its handlers are called.
-3. What the start handlers changed in it is set for the body (`Changed`) and reset after it.
+3. What the start handlers changed in it is set for the body (`show_changes`) and reset after it (`leave`).
 4. `end` works once; whoever comes later is ignored. Then the run lets go of its private context and
    its plan, which lead back to it, so that it is freed as soon as nobody needs it.
 5. Firing gives a `Pending` where a handler has to be awaited: a synchronous driver drops it
@@ -13,29 +13,28 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import time
-from contextvars import Context, ContextVar, Token, copy_context
+from contextvars import Context, copy_context
+from time import perf_counter, time
 from typing import Any, Protocol, final
 
 from sideband.errors import Interrupted
 from sideband.handlers import Listeners, Plan
-from sideband.handlers._plan import Call, Pending, enter, fire, report, settle, skip_async
+from sideband.handlers._plan import Call, Pending, again, enter, fire, report, settle, skip_async
 from sideband.runs import Outcome, Run, RunInfo
-from sideband.scope._scope import get_current, get_current_scope, restore
+from sideband.scope._scope import get_current, get_current_scope
 
 __all__ = [
     "ENDING_TIMEOUT",
-    "Changed",
     "Streams",
     "begin",
     "context_of",
     "end",
     "end_with_error",
+    "fail",
     "outcome_of",
     "plan_of",
     "skip",
     "start",
-    "starts_of",
     "task_in",
     "wait_ending",
     "wait_start",
@@ -46,8 +45,6 @@ ENDING_TIMEOUT = 5.0
 
 _GRACE = 0.1
 """Seconds that a handler that ran out of them has to react to its cancellation."""
-
-_MISSING: Any = object()
 
 
 class Readers(Protocol):
@@ -101,10 +98,20 @@ class Streams:
 def begin(info: RunInfo, found: Listeners, value: Any) -> Run:
     """Make a run under the current one."""
     scope = get_current_scope()
-    run = Run(info, None, get_current(), scope.metadata, value)
+    # Without an `__init__`, whose call is felt at each run.
+    run = Run()
+    run._info = info
+    run.parent = get_current()
+    run.metadata = scope.metadata
+    run.input = value
+    run.outcome = None
+    run._streams = None
+    run._begun = 0
     if scope.path:
         run.path = scope.path
-    run._sink = found.narrow(found.plan_for(info), run)
+    run._sink = found.plan if found.plan is not None else found.plan_of(run)
+    run.started_at = time()
+    run._t0 = perf_counter()
     return run
 
 
@@ -114,12 +121,6 @@ def plan_of(run: Run) -> Plan:
     return plan
 
 
-def starts_of(run: Run) -> tuple[Call, ...]:
-    """Return whom the run calls at its start, outermost first."""
-    streams: Streams | None = run._streams
-    return plan_of(run).starts if streams is None or streams.starts is None else streams.starts
-
-
 def start(run: Run) -> Pending | None:
     """Tell the start handlers; the run must be current in the calling context.
 
@@ -127,46 +128,60 @@ def start(run: Run) -> Pending | None:
         Abort: a handler stops the run before its body; the caller has to end it.
     """
     run._context = context = copy_context()
-    calls = starts_of(run)
+    streams: Streams | None = run._streams
+    calls: tuple[Call, ...] = (
+        run._sink.starts if streams is None or streams.starts is None else streams.starts
+    )
     return context.run(fire, calls, run, "on_start", run.input) if calls else None
 
 
-def end(run: Run, outcome: Outcome, output: Any) -> Pending | None:
+def end(run: Run, output: Any, outcome: Outcome = Outcome.OK) -> Pending | None:
     """End the run with an output, unless it has ended, and tell the handlers."""
     if run.outcome is not None:
         return None
     run.outcome = outcome
-    run._duration = time.perf_counter() - run._t0
+    run._duration = perf_counter() - run._t0
     run.output = output
-    return _fire_ending(run, plan_of(run).ends, "on_end", output)
+    return _fire_ending(run, run._sink.ends, "on_end", output)
 
 
 def end_with_error(run: Run, error: BaseException) -> Pending | None:
     """End the run with an exception, unless it has ended, and tell the handlers; to wait for a human is none."""
     if isinstance(error, Interrupted):
-        return end(run, Outcome.INTERRUPTED, error.questions)
+        return end(run, error.questions, Outcome.INTERRUPTED)
     if run.outcome is not None:
         return None
     run.outcome = outcome_of(error)
-    run._duration = time.perf_counter() - run._t0
+    run._duration = perf_counter() - run._t0
     run.error = error
-    return _fire_ending(run, plan_of(run).errors, "on_error", error)
+    return _fire_ending(run, run._sink.errors, "on_error", error)
 
 
 def _fire_ending(run: Run, calls: tuple[Call, ...], timing: str, payload: Any) -> Pending | None:
-    if run._begun:  # a start was stopped half-way: the others never saw it
-        calls = tuple(call for call in calls if call.place >= run._begun)
-    streams: Streams | None = run._streams
-    if streams is not None:
-        calls = streams.close(calls)
+    if run._begun or run._streams is not None:
+        calls = _who_is_told(run, calls)
     pending: Pending | None = None
     try:
         if calls:
-            pending = enter(context_of(run), fire, calls, run, timing, payload)
+            context = run._context
+            if context is None:
+                context = copy_context()
+            try:
+                pending = context.run(fire, calls, run, timing, payload)
+            except RuntimeError as error:
+                again(error)
+                pending = copy_context().run(fire, calls, run, timing, payload)
     finally:
         if pending is None:
-            _let_go(run)
+            run._context = run._sink = None
     return pending
+
+
+def _who_is_told(run: Run, calls: tuple[Call, ...]) -> tuple[Call, ...]:
+    if run._begun:  # a start was stopped half-way: the others never saw it
+        calls = tuple(call for call in calls if call.place >= run._begun)
+    streams: Streams | None = run._streams
+    return calls if streams is None else streams.close(calls)
 
 
 def context_of(run: Run) -> Context:
@@ -178,6 +193,15 @@ def context_of(run: Run) -> Context:
 def outcome_of(error: BaseException) -> Outcome:
     """Tell error from cancellation; a coroutine that is closed while it waits was cancelled, too."""
     return Outcome.CANCELLED if isinstance(error, asyncio.CancelledError | GeneratorExit) else Outcome.ERROR
+
+
+async def fail(run: Run, error: BaseException) -> None:
+    """End an asynchronous run with an exception, waiting for its handlers in order."""
+    pending = end_with_error(run, error)
+    if isinstance(error, GeneratorExit):  # a coroutine that is being closed may not wait
+        skip(run, pending)
+    else:
+        await wait_ending(run, pending)
 
 
 def skip(run: Run, pending: Pending | None) -> None:
@@ -319,56 +343,3 @@ def task_in(context: Context, awaitable: Any) -> asyncio.Task[None]:
     # A coroutine as it is: wrapped, it would never be awaited if its task is cancelled at once.
     coroutine = awaitable if inspect.iscoroutine(awaitable) else wait()
     return asyncio.get_running_loop().create_task(coroutine, context=context)
-
-
-@final
-class Changed:
-    """The context variables that start handlers changed, set for each step of a run's body.
-
-    A body that sets one of them itself keeps its own value between its steps, as it would unwatched,
-    until it gives back the one that it found.
-    """
-
-    __slots__ = ("_tokens", "_values")
-
-    def __init__(self, values: list[tuple[ContextVar[Any], Any]]) -> None:
-        """Remember what to set."""
-        self._values = values
-        self._tokens: list[Token[Any] | None] = [None] * len(values)
-
-    @classmethod
-    def since_start(cls, run: Run) -> Changed | None:
-        """Return what differs in the run's private context from the calling one; None if nothing."""
-        private, here = context_of(run), copy_context()
-        if _same(private, here):
-            return None
-        found = [
-            (variable, value)
-            for variable, value in private.items()
-            if here.get(variable, _MISSING) is not value
-        ]
-        return cls(found) if found else None
-
-    def set(self) -> None:
-        """Set the variables in the calling context, less those that the body has taken over."""
-        self._tokens = [
-            token or variable.set(value)
-            for (variable, value), token in zip(self._values, self._tokens, strict=True)
-        ]
-
-    def reset(self) -> None:
-        """Reset those that have the value that `set` gave them."""
-        for place, (variable, value) in enumerate(self._values):
-            token = self._tokens[place]
-            if token is not None and variable.get(_MISSING) is value:
-                restore(variable, token)
-                self._tokens[place] = None
-
-
-def _same(one: Context, other: Context) -> bool:
-    # Two contexts of one origin compare by identity first. If something was set, values are compared,
-    # and a value may be of a type that cannot be.
-    try:
-        return one == other
-    except Exception:  # noqa: BLE001 - whatever `__eq__` of somebody's value raises: not known to be equal
-        return False

@@ -1,4 +1,4 @@
-"""One run around a block of code: what `observe` gives, and what drives plain components."""
+"""One run around a block of code: what `observe` gives."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from types import TracebackType
 from typing import Any, final
 
 from sideband.handlers import Listeners
+from sideband.observe._changes import Changed, leave, show_changes
 from sideband.observe._lifecycle import (
-    Changed,
     begin,
     end,
     end_with_error,
+    fail,
     skip,
     start,
-    starts_of,
     wait_ending,
     wait_start,
 )
-from sideband.runs import Outcome, Run, RunInfo
-from sideband.scope._scope import current, restore, set_current
+from sideband.runs import Run, RunInfo
+from sideband.scope._scope import set_current
 
 __all__ = ["Observation"]
 
@@ -35,6 +35,8 @@ class Observation:
     __slots__ = ("_changed", "_token", "run")
 
     run: Run
+    _token: Token[Run | None]
+    _changed: Changed | None
 
     def __init__(self, run: Run) -> None:
         """Take a run that `begin` made."""
@@ -45,32 +47,20 @@ class Observation:
         """Make it for a component that is about to be executed."""
         return cls(begin(info, found, value))
 
-    def _open(self) -> None:
-        self._changed: Changed | None = None
-        self._token: Token[Run | None] = set_current(self.run)
-
-    def _opened(self) -> None:
-        if starts_of(self.run):
-            self._changed = Changed.since_start(self.run)
-            if self._changed is not None:
-                self._changed.set()
-
     def _leave(self) -> None:
-        if self._changed is not None:
-            self._changed.reset()
-        restore(current, self._token)
+        leave(self._token, self._changed)
         del self.run, self._token, self._changed
 
     def __enter__(self) -> Run:
         """Start the run; asynchronous handlers are skipped."""
         run = self.run
-        self._open()
+        self._token, self._changed = set_current(run), None
         try:
             skip(run, start(run))
         except BaseException as error:
             self.__exit__(None, error, None)
             raise
-        self._opened()
+        self._changed = show_changes(run)
         return run
 
     def __exit__(
@@ -80,7 +70,7 @@ class Observation:
         run = self.run
         try:
             if error is None:
-                skip(run, end(run, Outcome.OK, run.output))
+                skip(run, end(run, run.output))
             else:
                 skip(run, end_with_error(run, error))
         finally:
@@ -89,7 +79,7 @@ class Observation:
     async def __aenter__(self) -> Run:
         """Start the run, waiting for its asynchronous handlers in order."""
         run = self.run
-        self._open()
+        self._token, self._changed = set_current(run), None
         try:
             pending = start(run)
             if pending is not None:
@@ -97,25 +87,18 @@ class Observation:
         except BaseException as error:
             await self.__aexit__(None, error, None)
             raise
-        self._opened()
+        self._changed = show_changes(run)
         return run
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """End the run before anybody learns of it, waiting for its asynchronous handlers in order."""
-        if isinstance(error, GeneratorExit):  # a coroutine that is being closed may not wait
-            self.__exit__(kind, error, traceback)
-            return
         run = self.run
         try:
             if error is None:
-                pending = end(run, Outcome.OK, run.output)
-                if pending is not None or run._streams is not None:
-                    await wait_ending(run, pending)
+                await wait_ending(run, end(run, run.output))
             else:
-                pending = end_with_error(run, error)
-                if pending is not None or run._streams is not None:
-                    await wait_ending(run, pending)
+                await fail(run, error)
         finally:
             self._leave()

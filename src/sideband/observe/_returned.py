@@ -32,7 +32,7 @@ async def watch_returned(run: Run, body: Callable[[], Awaitable[Any]], tapped: T
             return ObservedStream[Any](streamed, source)
         run.streamed, run.output = False, source
         streamed.leave_step()
-        await wait_ending(run, end(run, Outcome.OK, source))
+        await wait_ending(run, end(run, source))
     except BaseException as error:
         streamed.leave_step()
         ending = functools.partial(streamed.fail, error)

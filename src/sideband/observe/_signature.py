@@ -7,8 +7,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, final, get_origin
 
+from sideband.handlers import Listeners
+from sideband.observe._lifecycle import begin
 from sideband.observe._tap import Tap, tap
-from sideband.runs import Component, RunInfo
+from sideband.runs import Component, Run, RunInfo
 
 __all__ = ["Signature", "takes_stream"]
 
@@ -44,6 +46,13 @@ class Signature:
             type = _owner(function.__self__).__name__  # noqa: A001 - as the parameter is named
         self._info = RunInfo(kind, name or function.__name__, type or "")
         self._infos: dict[str, RunInfo] | None = {} if self._skip and type is None else None
+
+    def begin(self, found: Listeners, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Run:
+        """Make the run of one call."""
+        # Written out, without the calls of `info` and `input` where they have little to do: this is felt at each run.
+        info = self._info if self._infos is None else self.info(args)
+        alone = len(args) == self._skip + 1 and not kwargs
+        return begin(info, found, args[-1] if alone else self.input(args, kwargs))
 
     def info(self, args: tuple[Any, ...]) -> RunInfo:
         """Return the identity of a call; a method's type is the class it is called on."""

@@ -23,9 +23,9 @@ from typing import Any, final
 from sideband.errors import Interrupted
 from sideband.handlers import Listeners
 from sideband.handlers._plan import Pending, again, enter, fire
+from sideband.observe._changes import Changed, show_changes
 from sideband.observe._feed import Feed, follow
 from sideband.observe._lifecycle import (
-    Changed,
     Streams,
     begin,
     context_of,
@@ -33,7 +33,6 @@ from sideband.observe._lifecycle import (
     end_with_error,
     plan_of,
     start,
-    starts_of,
 )
 from sideband.runs import Outcome, Run, RunInfo
 from sideband.scope._scope import Scope, current, current_scope, reset_current, restore, set_current
@@ -148,10 +147,7 @@ class StreamedRun:
 
     def show_changes(self) -> None:
         """Show the body what the start handlers changed."""
-        if starts_of(self.run):
-            self._changed = Changed.since_start(self.run)
-            if self._changed is not None:
-                self._changed.set()
+        self._changed = show_changes(self.run)
 
     def open(self, *, asynchronous: bool) -> Pending | None:
         """Tell those who deal with streams that the output opens, each with a copy of its own.
@@ -238,7 +234,7 @@ class StreamedRun:
         kept, self._kept = self._kept, None
         output = None if kept is None else self._join(kept)
         self._end_copies(run, None)
-        return end(run, outcome, output)
+        return end(run, output, outcome)
 
     def fail(self, error: BaseException) -> Pending | None:
         """End the run with an exception, unless somebody else ends it."""

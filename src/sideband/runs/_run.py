@@ -88,31 +88,21 @@ class Run:
     links: tuple[RunLink, ...] = ()
     """Other runs that it served, or that served it."""
 
+    started_at: float
+    """Unix seconds."""
+
+    # Set by `begin`, whatever they are: what is read in each run is found quicker on the run than on its class.
+    _info: RunInfo
+    _sink: Any
+    _t0: float
+    _begun: int
+    _streams: Any
+
     _duration: float | None = None
     _remote: tuple[str, str] | None = None
     _context: Context | None = None
-    _changed: list[tuple[Any, Any]] | None = None
-    _streams: Any = None
     _open_streams: dict[int, Any] | None = None
-    _begun: int = 0
     _failed: set[int] | None = None
-
-    def __init__(
-        self,
-        info: RunInfo,
-        sink: EventSink | None,
-        parent: Run | None,
-        metadata: Mapping[str, Any],
-        value: Any,
-    ) -> None:
-        """Make a run that has just started; `sideband.observe` is the only caller."""
-        self._info = info
-        self._sink: Any = sink
-        self.parent = parent
-        self.metadata = metadata
-        self.input = value
-        self.started_at: float = time.time()
-        self._t0 = time.perf_counter()
 
     @property
     def name(self) -> str:
@@ -207,13 +197,16 @@ class Run:
 class InertRun(Run):
     """The run of an unwatched `observe`: it keeps what is assigned to it and tells nobody."""
 
+    started_at = 0.0
+    _sink = None
+    _t0 = 0.0
+    _begun = 0
+    _streams = None
+
     def __init__(self, info: RunInfo, value: Any) -> None:
         """Make it without a clock reading, an id or a parent."""
         self._info = info
-        self._sink = None
         self.input = value
-        self.started_at = 0.0
-        self._t0 = 0.0
 
     @property
     def elapsed(self) -> float:

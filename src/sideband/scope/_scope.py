@@ -114,7 +114,7 @@ get_current_scope = current_scope.get
 
 def listeners() -> Listeners | None:
     """Return who listens where the caller stands; None if nobody does."""
-    scope = current_scope.get()
+    scope = get_current_scope()
     seen, found = scope.seen
     return found if seen is registry.entries else scope.look()
 
