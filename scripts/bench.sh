@@ -4,12 +4,20 @@ set -eu
 cd "$(dirname "$0")/.."
 
 environment=build/bench
-lock=requirements/bench.txt
-cmp -s "$lock" "$environment/made-from.txt" || {
+
+install() {
+    lock=requirements/$1
+    cmp -s "$lock" "$environment/$1" && return
     echo "Installing what $lock pins (once; some minutes) …"
-    rm -rf "$environment"
-    scripts/python.sh -m venv "$environment"
+    # What the others need changes with it.
+    [ "$1" = bench.txt ] && rm -rf "$environment" && scripts/python.sh -m venv "$environment"
     "$environment/bin/python" -m pip --disable-pip-version-check install -qq --require-hashes -r "$lock"
-    cp "$lock" "$environment/made-from.txt"
+    cp "$lock" "$environment/$1"
 }
+
+install bench.txt
+case " $* " in
+*" --quick "*) ;;
+*) install bench-ray.txt ;;
+esac
 PYTHONPATH=src exec "$environment/bin/python" -m benchmarks "$@"

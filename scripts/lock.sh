@@ -21,5 +21,6 @@ compile "$@" pyproject.toml --extra all --group dev --constraints requirements/a
 compile "$@" requirements/models.in --no-deps --output-file requirements/models.txt
 compile "$@" pyproject.toml --extra litellm --group test --output-file requirements/litellm.txt
 compile "$@" requirements/bench.in pyproject.toml --extra app --constraints requirements/app.txt --output-file requirements/bench.txt
+compile "$@" requirements/bench-ray.in --constraints requirements/bench.txt --output-file requirements/bench-ray.txt
 compile "$@" requirements/weights.in --no-deps --output-file requirements/weights.txt
 compile "$@" requirements/lock.in --output-file requirements/lock.txt

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.cases import hooks
+from benchmarks.cases import hooks, serving
 from benchmarks.harness.case import Case
 
-CASES: dict[str, Case] = {case.name: case for module in (hooks,) for case in module.CASES}
+CASES: dict[str, Case] = {case.name: case for module in (hooks, serving) for case in module.CASES}

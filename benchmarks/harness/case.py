@@ -29,6 +29,8 @@ class Case:
     clock: Literal["cpu", "wall"] = "cpu"
     """Which time the tables show: the least of the CPU's, or what the caller waits."""
     better: Literal["less", "more"] = "less"
+    median: bool = False
+    """Whether a gauge is judged by its median, as what callers wait is, rather than by its best."""
     targets: Mapping[int, float] = field(default_factory=dict)
     """What this project wants to reach, by level."""
     least: int = 1

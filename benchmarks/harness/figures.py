@@ -46,9 +46,12 @@ def _clock(case: Case, samples: Sequence[Row], clock: str) -> Row:
 
 
 def headline(case: Case, row: Row) -> tuple[float, float]:
-    """Return what tables and plots show: the least time and the median, or the best of a gauge and the median."""
+    """Return what tables and plots show first, and in brackets: the least time or the best of a gauge, and the median.
+
+    It is the other way round where a case is judged by its median.
+    """
     if "best" in row:
-        return row["best"], row["median"]
+        return (row["median"], row["best"]) if case.median else (row["best"], row["median"])
     return row[f"{case.clock}_min"], row[f"{case.clock}_median"]
 
 
