@@ -26,6 +26,7 @@ FACTS = {
     "priorities_and_keys.py": "urgent: GOOD EVENING NOW",
     "retry_and_cache.py": "4 answers: {'quick says: good morning '}",
     "stream_progress.py": "[####################] 40 of 40 texts, 380 tokens",
+    "watch_in_the_terminal.py": "✓ Agent answer",
     "worker_processes.py": "failed: serving 'Primes': worker process",
     "sync_threads.py": "calls by caller: {'report': 100}",
     "watch_generations.py": "stopped: error, 1 tokens, None",

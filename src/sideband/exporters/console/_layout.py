@@ -1,0 +1,133 @@
+"""Which runs of a tree are shown, and in what order, where there is room for some of them. May import the forest.
+
+1. A run that goes on or failed is shown before one that is done; of those done the latest.
+2. Runs of one parent that are alike, done and have nothing inside stand on one line, with their number.
+3. What is left out is counted, where it would stand.
+4. Everything is a loop over what is shown, not a recursion: a program may nest as deep as it likes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby, islice
+from typing import Final, Literal, NamedTuple, final
+
+from sideband.exporters.console._forest import is_done_well
+from sideband.exporters.console._node import Node
+
+__all__ = ["Row", "Settings", "grouped", "live_rows", "tree_rows"]
+
+_MOST_CAUSES: Final = 3
+_LEVELS: Final = ((4, True), (1, True), (0, True), (0, False))
+"""How many of the done runs of a parent are shown, and whether streamed text is: the first that fits is taken."""
+
+
+class Settings(NamedTuple):
+    """How much of a tree is shown."""
+
+    max_depth: int = 8
+    """Levels below a root."""
+    done: int | None = None
+    """How many of the done runs of a parent; None for all."""
+    tails: bool = False
+    """Whether the text that runs stream is shown."""
+
+
+@final
+@dataclass(slots=True)
+class Row:
+    """One line of what is shown."""
+
+    sort: Literal["run", "tail", "cause", "left out"]
+    trunks: tuple[bool, ...]
+    """For each level whether the branch goes on below; empty for a root."""
+    nodes: list[Node] = field(default_factory=list[Node])
+    """Whom it stands for."""
+    text: str = ""
+
+
+def live_rows(roots: Sequence[Node], budget: int, max_depth: int = 8) -> list[Row]:
+    """Return what is shown of runs that go on, in at most `budget` lines."""
+    rows: list[Row] = []
+    for done, tails in _LEVELS:
+        rows = list(islice(_rows(roots, Settings(max_depth, done, tails)), budget + 1))
+        if len(rows) <= budget:
+            return rows
+    return _cut(rows, budget, sum(1 for root in roots for node in root.walk() if node.running))
+
+
+def tree_rows(root: Node, budget: int, max_depth: int = 8) -> list[Row]:
+    """Return what is shown of a tree that has ended, in at most `budget` lines."""
+    rows = list(islice(_rows([root], Settings(max_depth)), budget + 1))
+    return _cut(rows, budget, sum(1 for _ in root.walk()))
+
+
+def _cut(rows: list[Row], budget: int, runs: int) -> list[Row]:
+    """Leave out what is beyond the budget, and say how many of the runs are not shown."""
+    if len(rows) <= budget:
+        return rows
+    kept = rows[: max(0, budget - 1)]
+    shown = sum(len(row.nodes) for row in kept if row.sort == "run")
+    return [*kept, Row("left out", (), text=f"{max(1, runs - shown):,} more")][:budget]
+
+
+def _rows(roots: Iterable[Node], settings: Settings) -> Iterator[Row]:
+    waiting: list[Row] = [Row("run", (), [root]) for root in roots][::-1]
+    while waiting:
+        row = waiting.pop()
+        yield row
+        if row.sort == "run" and len(row.nodes) == 1:
+            waiting.extend(reversed(list(_below(row.nodes[0], row.trunks, settings))))
+
+
+def grouped(nodes: Iterable[Node]) -> Iterator[list[Node]]:
+    """Give the runs, those in a row that are alike, done and have nothing inside together."""
+    for alike, found in groupby(nodes, _likeness):
+        if alike is None:
+            yield from ([node] for node in found)
+        else:
+            yield list(found)
+
+
+def _likeness(node: Node) -> tuple[str, str, str] | None:
+    if node.outcome != "ok" or node.children or node.folded:
+        return None
+    return node.kind, node.name, node.process
+
+
+def _below(node: Node, trunks: tuple[bool, ...], settings: Settings) -> Iterator[Row]:
+    groups, left_out = _chosen(node, settings, deep=len(trunks) >= settings.max_depth)
+    beside = (*trunks, bool(groups or left_out))
+    for text in node.error[1 : 1 + _MOST_CAUSES]:
+        yield Row("cause", beside, text=text)
+    if settings.tails and node.tail and node.running:
+        yield Row("tail", beside, [node])
+    if left_out:
+        yield Row("left out", (*trunks, bool(groups)), text=_told(left_out))
+    for place, group in enumerate(groups, start=1):
+        yield Row("run", (*trunks, place < len(groups)), group)
+
+
+def _chosen(node: Node, settings: Settings, *, deep: bool) -> tuple[list[list[Node]], Counter[str]]:
+    """Return what is shown inside of a run, and what is not by its kind: of what is done well, all but the latest."""
+    left_out = Counter(node.folded)
+    groups = list(grouped(node.children))
+    well = [group for group in groups if is_done_well(group[0])]
+    kept = len(well) if settings.done is None else settings.done
+    dropped = groups if deep else well[: max(0, len(well) - kept)]
+    for group in dropped:
+        for root in group:
+            for inside in root.walk():
+                left_out[inside.kind] += 1
+                left_out.update(inside.folded)
+    gone = {id(group) for group in dropped}
+    return [group for group in groups if id(group) not in gone], left_out
+
+
+def _told(kinds: Counter[str], most: int = 3) -> str:
+    """Say what runs that are left out are: "12 more: 8 Tool, 4 ChatModel"."""
+    words = [f"{count:,} {kind}" for kind, count in kinds.most_common(most)]
+    others = len(kinds) - len(words)
+    return f"{kinds.total():,} more: {', '.join(words)}" + (f" and {others} other kinds" if others else "")
