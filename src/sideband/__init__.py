@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sideband.errors import Abort, SidebandError
 from sideband.handlers import Handler, HandlerLike, at, compose, handler, only
 from sideband.observe import component, emit, is_component, observe, transform
-from sideband.runs import Component, Ending, Outcome, Run, RunLink
+from sideband.runs import Component, Ending, Outcome, Run
 from sideband.scope import (
     Registration,
     add_global_handler,
@@ -24,6 +24,7 @@ from sideband.scope import (
 if TYPE_CHECKING:
     from sideband.components import by_component
     from sideband.handlers import background
+    from sideband.runs import RunLink
 
 __all__ = [
     "Abort",
@@ -57,7 +58,11 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-_LATER = {"background": "sideband.handlers", "by_component": "sideband.components"}
+_LATER = {
+    "RunLink": "sideband.runs",
+    "background": "sideband.handlers",
+    "by_component": "sideband.components",
+}
 """Names that are loaded when they are asked for, and where from: watching and being watched do not need them."""
 
 if not TYPE_CHECKING:  # a type checker would take it to mean that any name is there

@@ -16,7 +16,6 @@ import logging
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context, copy_context
-from dataclasses import dataclass
 from typing import Any, NamedTuple, final
 
 from sideband.errors import Abort
@@ -38,13 +37,16 @@ _warned: weakref.WeakSet[Handler] = weakref.WeakSet()
 
 
 @final
-@dataclass(frozen=True, slots=True)
 class Call:
     """One handler's method for one timing, and the handler's place in the plan."""
 
-    method: Callable[..., Any]
-    handler: Handler
-    place: int
+    __slots__ = ("handler", "method", "place")
+
+    def __init__(self, method: Callable[..., Any], handler: Handler, place: int) -> None:
+        """Hold the three; they never change."""
+        self.method = method
+        self.handler = handler
+        self.place = place
 
 
 class Pending(NamedTuple):

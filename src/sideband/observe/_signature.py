@@ -14,7 +14,7 @@ from sideband.runs import Component, Run, RunInfo
 
 __all__ = ["Signature", "takes_stream"]
 
-_STREAM = re.compile(r"(\w+\.)*(Async)?(Iterator|Iterable|Generator)\b|(\w+\.)*(Sync)?(Stream|Copy)\b")
+_STREAM = r"(\w+\.)*(Async)?(Iterator|Iterable|Generator)\b|(\w+\.)*(Sync)?(Stream|Copy)\b"
 
 
 @final
@@ -99,7 +99,7 @@ def takes_stream(annotation: Any) -> bool:
         if isinstance(annotation, str)
         else getattr(get_origin(annotation) or annotation, "__name__", "")
     )
-    return _STREAM.match(text) is not None
+    return re.match(_STREAM, text) is not None
 
 
 def _owner(thing: Any) -> type:

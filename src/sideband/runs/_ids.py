@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import os
-import random
 import re
 
-# An instance of our own: drawing from the shared one would change what a seeded program draws.
-_random = random.Random()  # noqa: S311 - identifiers, not secrets
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_random.seed)
+_TRACEPARENT = r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
 
-_TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+# The system's own numbers: no generator to load, none to seed again after a fork, and none shared with a program that
+# seeds Python's. That all digits are zero, which the format forbids, will not happen.
 
 
 def new_run_id() -> str:
-    """Return 16 random hex digits that are not all zero."""
-    return f"{_random.getrandbits(64) or 1:016x}"
+    """Return 16 random hex digits."""
+    return os.urandom(8).hex()
 
 
 def new_trace_id() -> str:
-    """Return 32 random hex digits that are not all zero."""
-    return f"{_random.getrandbits(128) or 1:032x}"
+    """Return 32 random hex digits."""
+    return os.urandom(16).hex()
 
 
 def parse_traceparent(header: str) -> tuple[str, str]:
@@ -30,7 +27,7 @@ def parse_traceparent(header: str) -> tuple[str, str]:
     Raises:
         ValueError: the header is not of the form `00-<32 hex>-<16 hex>-<2 hex>`, or an id is zero.
     """
-    match = _TRACEPARENT.fullmatch(header.strip())
+    match = re.fullmatch(_TRACEPARENT, header.strip())
     if match is not None:
         version, trace_id, parent_id, _flags, rest = match.groups()
         zero = not int(trace_id, 16) or not int(parent_id, 16)

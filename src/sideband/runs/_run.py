@@ -9,30 +9,19 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextvars import Context
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol, final
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, final
 
 from sideband.runs._ids import new_run_id, new_trace_id
 from sideband.runs._info import Component, Outcome, RunInfo
 from sideband.runs._state import State
 
-__all__ = ["Ending", "Run", "RunLink"]
+if TYPE_CHECKING:
+    from sideband.runs._link import RunLink
+
+__all__ = ["Ending", "Run"]
 
 NO_METADATA: Mapping[str, Any] = MappingProxyType({})
-
-
-@final
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunLink:
-    """Another run that this one served or came from: identity only, never a payload."""
-
-    id: str
-    """16 hex digits."""
-    trace_id: str
-    """32 hex digits."""
-    name: str
-    component: Component
 
 
 class Ending(NamedTuple):
@@ -174,6 +163,9 @@ class Run:
 
     def link(self) -> RunLink:
         """Return the frozen identity by which another run can refer to this one."""
+        # Most programs link no runs, and a dataclass takes longer to load than all else here.
+        from sideband.runs._link import RunLink  # noqa: PLC0415
+
         return RunLink(id=self.id, trace_id=self.trace_id, name=self.name, component=self.component)
 
     def emit(self, name: str, payload: Any = None) -> None:

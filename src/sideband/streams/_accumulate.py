@@ -7,10 +7,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import decimal
 import enum
-import fractions
 import inspect
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -37,6 +34,12 @@ class Accumulates(Protocol):
 
 
 _Factory = Callable[[], Accumulates]
+
+_STATES = {
+    *("datetime.date", "datetime.time", "datetime.timedelta"),
+    *("decimal.Decimal", "fractions.Fraction"),
+}
+"""More types of which the last one counts, by name: a program that has none of them need not load their modules."""
 
 _lock = threading.Lock()
 _factories: dict[type, _Factory] = {}
@@ -80,6 +83,8 @@ def _factory_for(kind: type) -> _Factory | None:
         factory = factories.get(base)
         if factory is not None:
             return factory
+        if f"{base.__module__}.{base.__qualname__}" in _STATES:
+            return _Last
     return None
 
 
@@ -214,18 +219,7 @@ class _List(_Parts):
         return [entry for part in self._parts for entry in part]
 
 
-@accumulator(
-    int,
-    float,
-    complex,
-    decimal.Decimal,
-    fractions.Fraction,
-    dt.date,
-    dt.time,
-    dt.timedelta,
-    enum.Enum,
-    enum.StrEnum,
-)
+@accumulator(int, float, complex, enum.Enum, enum.StrEnum)
 @final
 class _Last:
     """What is the state of something: the last one counts."""
