@@ -21,6 +21,7 @@ FACTS = {
     "graph_agent.py": "It is sunny in Lisbon 600",
     "graph_judge.py": "the winner is wordy",
     "graph_retrieval.py": "From what I have read: The moon pulls at the sea, so that it rises twice a day. [tides]",
+    "live_view.py": "seen: Agent, Batch, ChatModel, Retriever, Serving, Tool",
     "local_model.py": "gets 'Rain all day in Rome, 12 degrees.'",
     "model_with_state.py": "b'': ValueError('an empty text')",
     "priorities_and_keys.py": "urgent: GOOD EVENING NOW",

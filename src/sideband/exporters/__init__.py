@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sideband.exporters.history import History
+    from sideband.exporters.live import LiveView, live_view
 
-__all__ = ["History"]
+__all__ = ["History", "LiveView", "live_view"]
 
 _LATER = {
     "History": "sideband.exporters.history",
+    "LiveView": "sideband.exporters.live",
+    "live_view": "sideband.exporters.live",
 }
 
 if not TYPE_CHECKING:  # a type checker would take it to mean that any name is there

@@ -54,7 +54,7 @@ class Capture:
                 return shape(value)
             return to_text(value, self._max_value if limit is None else limit)
         except Exception as error:  # noqa: BLE001 - a user's value or function fails as it likes: the run goes on
-            return f"<could not be shown: {type(error).__qualname__}>"
+            return f"<could not be shown: {type(error).__name__}>"
 
     def facts(self, values: Mapping[str, Any]) -> dict[str, Fact]:
         """Return metadata or attributes as plain values; with payloads off or redacted, the plain ones alone."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from itertools import islice
 from types import TracebackType
+from typing import Any, cast
 
 from sideband.exporters.history._capture import Capture
 from sideband.exporters.history._record import Failure
@@ -28,10 +29,11 @@ def failures(error: BaseException, capture: Capture, *, frames: bool = True) -> 
         seen.add(id(one))
         text = capture.text("error", error_text(one))
         found.append(
-            Failure(type(one).__qualname__, text, _frames(one.__traceback__) if frames else (), relation)
+            Failure(type(one).__name__, text, _frames(one.__traceback__) if frames else (), relation)
         )
         if isinstance(one, BaseExceptionGroup):
-            waiting.extend((member, "one of") for member in islice(one.exceptions, _MOST))
+            members: tuple[BaseException, ...] = cast("Any", one).exceptions
+            waiting.extend((member, "one of") for member in islice(members, _MOST))
         if one.__cause__ is not None:
             waiting.append((one.__cause__, "caused by"))
         elif one.__context__ is not None and not one.__suppress_context__:

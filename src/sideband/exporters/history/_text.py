@@ -68,7 +68,7 @@ def shape(value: Any) -> str:
         return f"<text of {len(value):,} characters>"
     if kind in _SEQUENCES or kind is dict:
         return f"<{kind.__name__} of {len(value):,}>"
-    return "<nothing>" if value is None else f"<{kind.__qualname__}>"
+    return "<nothing>" if value is None else f"<{kind.__name__}>"
 
 
 def _cut(text: str, limit: int) -> str:
@@ -175,7 +175,7 @@ class _Writer:
         elif issubclass(kind, _PLAIN):
             self._put(str(value)[:200])
         elif issubclass(kind, BaseException):
-            self._put(f"{kind.__qualname__}: {error_text(value)}")
+            self._put(f"{kind.__name__}: {error_text(value)}")
         else:
             self._object(value, kind, depth)
 
@@ -188,7 +188,7 @@ class _Writer:
             entries: list[Any] = list(islice(cast("Any", value).items(), _ENTRIES))
             self._entries(entries, len(cast("Any", value)), depth)
             return
-        self._put(kind.__qualname__)
+        self._put(kind.__name__)
         told = [(name, one) for name, one in _fields(value, kind) if not _is_nothing(one)]
         if told:
             self._entries(told, len(told), depth)
@@ -199,20 +199,24 @@ def _plainly(value: Any) -> str:
         return str.__str__(value)
     if isinstance(value, int):
         return _number(int.__int__(value))
-    return float.__repr__(value) if isinstance(value, float) else f"<{type(value).__qualname__}>"
+    return float.__repr__(value) if isinstance(value, float) else f"<{type(value).__name__}>"
 
 
 def _array(value: Any, kind: Any) -> str | None:
     if not (hasattr(kind, "shape") and hasattr(kind, "dtype")):
         return None
-    return f"<{kind.__qualname__} {value.dtype} {'x'.join(map(str, value.shape)) or 'scalar'}>"
+    return f"<{kind.__name__} {value.dtype} {'x'.join(map(str, value.shape)) or 'scalar'}>"
 
 
 def _fields(value: Any, kind: Any) -> list[tuple[str, Any]]:
     """Return an object's fields, read from where they are kept, past what its class computes."""
     fields = getattr(kind, "__dataclass_fields__", None)
     if fields is not None:
-        return [(name, getattr(value, name, None)) for name in islice(fields, _ENTRIES)]
+        told = [
+            (name, getattr(value, name, None), field.default)
+            for name, field in islice(fields.items(), _ENTRIES)
+        ]
+        return [(name, one) for name, one, default in told if one is not default]
     if issubclass(kind, tuple):
         return list(zip(getattr(cast("Any", kind), "_fields", ()), value, strict=False))
     try:
@@ -231,5 +235,5 @@ def error_text(error: BaseException) -> str:
     try:
         text = str(error)
     except Exception as failure:  # noqa: BLE001 - whatever its `__str__` raises is not the watched program's concern
-        return f"<its __str__ raised {type(failure).__qualname__}>"
+        return f"<its __str__ raised {type(failure).__name__}>"
     return text if len(text) <= 2000 else _cut(text, 2000)

@@ -3,6 +3,7 @@
 Stands on the packages of the extra `live`: jinja2, sse-starlette, starlette; `access` on none of them.
 """
 
+from sideband.exporters.live._application import LiveView, live_view
 from sideband.exporters.live.access import Access
 
-__all__ = ["Access"]
+__all__ = ["Access", "LiveView", "live_view"]
