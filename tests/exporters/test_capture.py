@@ -23,7 +23,7 @@ from sideband.exporters.history import Capture, Histogram
 
 def text(value: Any, **options: Any) -> str | None:
     """Return what is kept of a value."""
-    settings = {"mode": "on", "redact": None, "max_value": 4_000, **options}
+    settings: dict[str, Any] = {"mode": "on", "redact": None, "max_value": 4_000, **options}
     return Capture(settings["mode"], settings["redact"], settings["max_value"]).text("input", value)
 
 

@@ -118,7 +118,7 @@ def test_an_error_is_kept_with_its_causes() -> None:
     @component("Tool")
     def fail() -> None:
         try:
-            {}["key"]
+            by_name(History())["key"]
         except KeyError as error:
             raise ExceptionGroup("two", [ValueError("one"), TypeError("other")]) from error
 

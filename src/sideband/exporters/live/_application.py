@@ -11,7 +11,6 @@ import secrets
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, Final, final
 
-from jinja2 import Environment
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -38,6 +37,8 @@ _SHOWN: Final = 200
 """Runs on a page without script."""
 _SEND_TIMEOUT: Final = 20.0
 _MOST_LISTENERS: Final = 100
+_TEMPLATES: Final = environment()
+"""Read with this module, so that a view can be made on a running event loop without blocking it."""
 
 Navigation = Sequence[tuple[str, str]]
 """Labels and addresses of an application's pages."""
@@ -113,7 +114,7 @@ def live_view(
         raise ValueError("capture and redact belong to a history: give them to History(…) instead")
     closing = _Closing()
     kept = History(capture=capture, redact=redact) if history is None else history
-    views = _Views(kept, environment(), tuple(nav), closing)
+    views = _Views(kept, tuple(nav), closing)
     access = Access(views.application(), token=token, hosts=hosts)
     if history is None:
         registration = add_global_handler(kept)
@@ -124,9 +125,8 @@ def live_view(
 class _Views:
     """What is answered to which address."""
 
-    def __init__(self, history: History, templates: Environment, nav: Navigation, closing: _Closing) -> None:
+    def __init__(self, history: History, nav: Navigation, closing: _Closing) -> None:
         self._history = history
-        self._templates = templates
         self._nav = nav
         self._closing = closing
         # A browser that comes back to another history, after a restart, has to begin anew.
@@ -140,7 +140,7 @@ class _Views:
                 Route("/runs/{id}", self.run),
                 Route("/runs/{id}/chunks.json", self.chunks),
                 Route("/events", self.events),
-                Mount("/static", StaticFiles(directory=STATIC)),
+                Mount("/static", StaticFiles(directory=STATIC, check_dir=False)),
             ]
         )
 
@@ -182,7 +182,7 @@ class _Views:
 
     def _html(self, request: Request, name: str, **context: Any) -> Response:
         root = request.scope.get("root_path", "")
-        text = self._templates.get_template(name).render(
+        text = _TEMPLATES.get_template(name).render(
             root=root, static=f"{root}/static", nav=self._nav, here=f"{root}/", **context
         )
         # A text may have lone surrogates, which cannot be sent.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,9 @@ STATIC: Final = Path(__file__).parent / "static"
 """`base.css`, `theme.js`, `icon.svg` and what the live view has besides."""
 TEMPLATES: Final = Path(__file__).parent / "templates"
 """`base.html` and what the live view has besides."""
+
+# Reads the system's list of types, which would otherwise happen while the first file is served, on the event loop.
+mimetypes.init()
 
 
 def environment(*folders: Path) -> Environment:
