@@ -22,9 +22,9 @@ async def embed(batch: Batch[str]) -> list[list[float]]:
 
 @component("Retriever")
 async def search(question: str) -> list[str]:
-    """Find a page."""
-    await embed.dispatch_many(DOCUMENTS)
-    return DOCUMENTS[:1]
+    """Find a page that is as long as the question."""
+    vectors = await embed.dispatch_many(DOCUMENTS)
+    return [page for page, vector in zip(DOCUMENTS, vectors, strict=True) if vector[0] == len(question)]
 
 
 @component("Tool")
@@ -39,7 +39,7 @@ async def look_up(word: str) -> str:
 @component("ChatModel", name="canned")
 async def chat(prompt: str) -> AsyncIterator[str]:
     """Stand in for a language model."""
-    for word in ANSWER.split():
+    for word in f"{prompt}? {ANSWER}".split():
         await asyncio.sleep(0.05)
         yield f"{word} "
 

@@ -4,6 +4,7 @@ The names here are the whole of what most programs need; servings, streams and t
 of their own. Importing this package loads the standard library alone.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -73,3 +74,7 @@ if not TYPE_CHECKING:  # a type checker would take it to mean that any name is t
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
         found = globals()[name] = getattr(import_module(_LATER[name]), name)
         return found
+
+
+if "SIDEBAND_WATCH" in os.environ:  # `sideband watch` has started this program
+    import_module("sideband.exporters._relay").attach()

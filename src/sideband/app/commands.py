@@ -33,6 +33,14 @@ class Model(StrEnum):
     WORDLLAMA = "wordllama"
 
 
+class Captured(StrEnum):
+    """What is shown of payloads."""
+
+    ON = "on"
+    REDACTED = "redacted"
+    OFF = "off"
+
+
 Store = Annotated[
     Path | None,
     typer.Option(
@@ -302,6 +310,54 @@ def _simulate(
         items=items, seed=seed, json=json, plot=plot, svg=svg,
     )  # fmt: skip
     raise typer.Exit(run_simulate(options))
+
+
+@app.command(name="watch", context_settings={"allow_interspersed_args": False})
+def _watch(
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="COMMAND [ARGUMENT]...", help="The program, and all that belongs to it."),
+    ] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Draw nothing: a line for each tree of runs that has ended.")
+    ] = False,
+    max_depth: Annotated[int, typer.Option(metavar="N", help="How many levels of a tree are shown.")] = 8,
+    capture: Annotated[
+        Captured | None,
+        typer.Option(
+            help="Whether inputs, streamed text and messages of errors are shown; on, unless "
+            "SIDEBAND_ENV is production.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Execute a program that uses sideband, and watch its runs as a live tree below what it prints.
+
+    The program is not changed: it has its own output, input, signals and exit code. Processes that it starts
+    are watched, too. Put -- before the program where it has options of its own that are meant for it.
+
+    \b
+    Examples:
+      sideband watch -- python app.py --verbose
+      sideband watch --capture off -- python -m package
+    """
+    if not command:
+        raise typer.BadParameter("name the program to watch, as in: sideband watch -- python app.py")
+    _check_range("--max-depth", max_depth, 100)
+    try:
+        from sideband.app.watch_command import WatchOptions, run_watch  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if error.name not in {"fcntl", "pty", "termios"}:
+            raise
+        msg = "watch needs a Unix system; elsewhere put `with console():` (sideband.exporters.console) into the program"
+        raise typer.BadParameter(msg) from error
+    options = WatchOptions(
+        command=tuple(command),
+        plain=plain,
+        max_depth=max_depth,
+        capture=None if capture is None else capture.value,
+    )
+    raise typer.Exit(run_watch(options))
 
 
 def _check_range(option: str, value: int, most: int) -> None:

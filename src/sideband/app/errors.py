@@ -3,6 +3,7 @@
 AppError
 ├── NothingToIndexError         no document was found, or none could be read
 ├── PictureError                (OSError) a picture cannot be written
+├── WatchError                  (OSError) a program cannot be watched
 └── StoreError                  `path` is the store's file
     ├── StoreNotFoundError      (FileNotFoundError) there is no store yet
     ├── NotAStoreError          (ValueError) the file is something else
@@ -35,6 +36,7 @@ __all__ = [
     "StoreModelError",
     "StoreNotFoundError",
     "StoreVersionError",
+    "WatchError",
 ]
 
 
@@ -54,6 +56,15 @@ class NothingToIndexError(AppError):
         super().__init__(f"nothing to index in {where}: {reason}")
         self.places = places
         self.skipped = skipped
+
+
+class WatchError(AppError, OSError):
+    """A program cannot be watched."""
+
+    def __init__(self, detail: str) -> None:
+        """Pass on what is in the way, and what to do about it."""
+        super().__init__(f"nothing can be watched: {detail}")
+        self.detail = detail
 
 
 class PictureError(AppError, OSError):

@@ -27,7 +27,8 @@ class PtyProcess:
         self, command: list[str], *, columns: int = 72, rows: int = 24, env: Mapping[str, str] | None = None
     ) -> None:
         self._terminal, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self._rows = rows
+        self.resize(columns)
         # The driver's translation of line ends is left to the emulator, and it does not echo what is typed.
         modes = termios.tcgetattr(slave)
         modes[1] &= ~termios.OPOST
@@ -56,6 +57,9 @@ class PtyProcess:
         deadline = time.monotonic() + seconds
         while text not in self.output:
             assert self._read(deadline), f"{text!r} did not come: {self.output!r}"
+
+    def resize(self, columns: int) -> None:
+        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", self._rows, columns, 0, 0))
 
     def write(self, text: str) -> None:
         os.write(self._terminal, text.encode())

@@ -18,6 +18,7 @@ __all__ = ["Forest"]
 
 _DONE_KEPT: Final = 48
 _ENDED_KEPT: Final = 4_096
+_MOST: Final = 20_000
 
 
 @final
@@ -35,7 +36,7 @@ class Forest:
         self._ended: deque[Node] = deque()
         self._latest: dict[str, int] = {}
         self.left_out = 0
-        """Trees that had ended and were not taken in time."""
+        """Trees that were not taken in time, and runs for which there was no room."""
         self.running = 0
         """Runs that go on."""
         self.done = 0
@@ -96,6 +97,9 @@ class Forest:
         self.forget(node.id for node in sorted(lost, key=lambda node: -node.order))
 
     def _add(self, node: Node) -> None:
+        if len(self._nodes) >= _MOST:
+            self.left_out += 1
+            return
         self._nodes[node.id] = node
         self.running += 1
         parent = self._nodes.get(node.parent or "")
