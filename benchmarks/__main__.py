@@ -11,12 +11,14 @@ import argparse
 import asyncio
 import sys
 import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from benchmarks.cases import CASES
 from benchmarks.harness import report, results
 from benchmarks.harness.case import Case
 from benchmarks.harness.driver import Effort, Outcome, measure
-from benchmarks.harness.publish import publish
+from benchmarks.harness.publish import ROOT, copy, publish
 from benchmarks.harness.systems import System, read_systems
 
 
@@ -25,7 +27,7 @@ def main() -> int:
     options = parse()
     systems = read_systems()
     if options.render:
-        publish(results.read(), systems, CASES)
+        publish(results.read(ROOT), systems, CASES, ROOT)
         return 0
     cases = chosen(options.what)
     effort = Effort(2, 0.002, quick=True) if options.quick else Effort(options.rounds, options.sample / 1000)
@@ -34,10 +36,15 @@ def main() -> int:
     for name, outcome in outcomes.items():
         print("\n".join(report.terminal(CASES[name], outcome, systems)), "\n")
     print(f"{len(outcomes)} cases in {time.monotonic() - started:.0f} s")
-    whole = not (options.what or options.systems or options.quick)
-    if options.write or (whole and not options.no_write):
-        results.write(outcomes, effort, systems, fresh=whole)
-        publish(results.read(), systems, CASES)
+    whole = not (options.what or options.systems)
+    with TemporaryDirectory() as elsewhere:
+        # A quick run shows that the documents can be written, too; its figures are not worth keeping.
+        root = Path(elsewhere) if options.quick else ROOT
+        if options.quick:
+            copy(root)
+        if options.quick or options.write or (whole and not options.no_write):
+            results.write(outcomes, effort, systems, root, fresh=whole)
+            publish(results.read(root), systems, CASES, root)
     return 1 if any(outcome.failed for outcome in outcomes.values()) else 0
 
 

@@ -13,6 +13,7 @@ CASES = (
         "calls",
         "Asynchronous call",
         targets={0: 0.2, 1: 3.0, 3: 6.0},
+        highlight=True,
         about="A coroutine function that returns its argument is awaited; each handler counts the start and the end.",
     ),
     Case(
@@ -35,6 +36,7 @@ CASES = (
         unit="µs a chunk",
         least=1000,
         targets={0: 0.1, 1: 0.7, 3: 1.2},
+        highlight=True,
         about="A stream of thousands of chunks is read; each handler counts the chunks.",
     ),
     Case(
@@ -52,6 +54,7 @@ CASES = (
         unit="µs a node",
         step=NODES,
         targets={0: 2.0, 1: 5.0, 3: 9.0},
+        highlight=True,
         about="Ten nodes, each of which returns what it is given; each handler counts the starts and ends of nodes and chain.",
     ),
     Case(
@@ -79,7 +82,7 @@ CASES = (
     Case(
         "memory",
         "memory",
-        "Memory of a stream, one handler that counts chunks",
+        "Memory under a handler that counts chunks",
         unit="MiB",
         level="chunks",
         levels=(100_000, 1_000_000),
@@ -89,12 +92,13 @@ CASES = (
         rounds=1,
         fresh=True,
         timeout=600.0,
+        highlight=True,
         about="How much the process grows at most while the stream is read, by a consumer that keeps nothing.",
     ),
     Case(
         "memory_output",
         "memory",
-        "Memory of a stream, one handler that wants the whole output",
+        "Memory under a handler that wants the output",
         unit="MiB",
         level="chunks",
         levels=(100_000, 1_000_000),
@@ -113,7 +117,9 @@ CASES = (
         levels=(1,),
         figure="ratio",
         base="`import asyncio`",
+        rounds=5,
         targets={1: 1.3},
+        highlight=True,
         about="What a program imports to attach a handler, in a fresh interpreter; CPU time over that of `import asyncio`.",
     ),
     Case(
@@ -123,7 +129,8 @@ CASES = (
         levels=(0, 1, 2, 4, 8, 12, 16),
         quick=(0, 16),
         line=True,
-        about="The asynchronous call above.",
+        straight_from=1,
+        about="The asynchronous call above. The first handler makes a run of the call; from there on each adds its own share.",
     ),
     Case(
         "growth_depth",

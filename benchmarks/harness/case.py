@@ -47,5 +47,9 @@ class Case:
     """Seconds after which a system that does not answer has failed."""
     line: bool = False
     """Whether it is drawn as a line over its levels."""
+    straight_from: int = 0
+    """The first level of the straight line."""
+    highlight: bool = False
+    """Whether the front page shows it."""
     about: str = ""
     """What the report says of it."""

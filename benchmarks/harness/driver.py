@@ -71,11 +71,12 @@ class LeftOutError(Exception):
 class Worker:
     """The process of one system."""
 
-    def __init__(self, system: System, case: Case, effort: Effort) -> None:
+    def __init__(self, system: System, case: Case, levels: Sequence[int], seconds: float) -> None:
         self.name = system.name
         self._case = case
-        levels = ",".join(map(str, effort.levels(case)))
-        self._command = [system.cases[case.name].module, case.name, levels, str(effort.seconds)]
+        self._command = [
+            system.cases[case.name].module, case.name, ",".join(map(str, levels)), str(seconds),
+        ]  # fmt: skip
         self._process: asyncio.subprocess.Process | None = None
         self._errors: IO[bytes] | None = None
 
@@ -135,58 +136,78 @@ async def measure(
 ) -> Outcome:
     """Return the figures of one case."""
     outcome, samples = Outcome(), dict[str, list[Row]]()
-    order = random.Random(seed)
-    workers = {system.name: Worker(system, case, effort) for system in systems}
+    order, levels = random.Random(seed), effort.levels(case)
+    # Where every sample has a process of its own, so has every level.
+    shares = [[level] for level in levels] if case.fresh else [list(levels)]
+    able = {
+        system.name: [Worker(system, case, share, effort.seconds) for share in shares] for system in systems
+    }
     try:
         tell("starting")
         if not case.fresh:
-            # Imports take most of the time; side by side they disturb nothing that is measured.
-            loading = {name: asyncio.create_task(worker.load()) for name, worker in workers.items()}
-            await asyncio.wait(loading.values())
-            await _each(workers, outcome, lambda worker: loading[worker.name])
-            await _each(workers, outcome, lambda worker: worker.ask(do="open"))
+            await _open(able, outcome)
         for number in range(effort.rounds_of(case)):
             tell(f"round {number + 1} of {effort.rounds_of(case)}")
-            turn = dict(order.sample(list(workers.items()), len(workers)))
+            turn = dict(order.sample(list(able.items()), len(able)))
             answers = await _each(
                 turn, outcome, lambda worker: _sample(worker, case, order.randrange(1 << 30))
             )
-            workers = {name: worker for name, worker in workers.items() if name in answers}
+            able = {name: workers for name, workers in able.items() if name in answers}
             for name, answer in answers.items():
-                samples.setdefault(name, []).append(answer["samples"])
+                samples.setdefault(name, []).append(
+                    {k: v for part in answer for k, v in part["samples"].items()}
+                )
     finally:
-        for worker in workers.values():
-            await worker.stop()
-    for system in systems:
-        if system.name in samples and system.name not in outcome.failed:
-            levels = [int(level) for level in samples[system.name][0]]
-            outcome.systems[system.name] = {
-                level: figures(case, [sample[str(level)] for sample in samples[system.name]])
-                for level in levels
-            }
+        for workers in able.values():
+            await _stop(workers)
+    outcome.systems = {
+        system.name: _figures(case, samples[system.name])
+        for system in systems
+        if system.name in samples and system.name not in outcome.failed
+    }
     return outcome
+
+
+async def _open(able: dict[str, list[Worker]], outcome: Outcome) -> None:
+    """Let all import what they need, then check and calibrate one after the other."""
+    # Imports take most of the time; side by side they disturb nothing that is measured.
+    loading = {name: asyncio.create_task(worker.load()) for name, [worker] in able.items()}
+    await asyncio.wait(loading.values())
+    await _each(able, outcome, lambda worker: loading[worker.name])
+    await _each(able, outcome, lambda worker: worker.ask(do="open"))
+
+
+def _figures(case: Case, rounds: Sequence[Row]) -> dict[int, Row]:
+    return {int(level): figures(case, [samples[level] for samples in rounds]) for level in rounds[0]}
 
 
 async def _sample(worker: Worker, case: Case, seed: int) -> Row:
     """Ask for one round, of a new process where the case wants that."""
     if not case.fresh:
         return await worker.ask(do="round", seed=seed)
-    await worker.start()
     try:
+        await worker.load()
         await worker.ask(do="open")
         return await worker.ask(do="round", seed=seed)
     finally:
         await worker.stop()
 
 
-async def _each(workers: dict[str, Worker], outcome: Outcome, do: Callable[[Worker], Any]) -> dict[str, Row]:
-    """Do something with one worker after the other, take out those that cannot, and return the answers."""
+async def _stop(workers: Sequence[Worker]) -> None:
+    for worker in workers:
+        await worker.stop()
+
+
+async def _each(
+    able: dict[str, list[Worker]], outcome: Outcome, do: Callable[[Worker], Any]
+) -> dict[str, list[Row]]:
+    """Do something with one worker after the other, take out the systems that cannot, and return the answers."""
     answers = {}
-    for name, worker in list(workers.items()):
+    for name, workers in list(able.items()):
         try:
-            answers[name] = await do(worker)
+            answers[name] = [await do(worker) for worker in workers]
         except LeftOutError as error:
             (outcome.missing if error.kind == "missing" else outcome.failed)[name] = error.reason
-            await worker.stop()
-            del workers[name]
+            await _stop(workers)
+            del able[name]
     return answers

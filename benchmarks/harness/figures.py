@@ -56,9 +56,20 @@ def headline(case: Case, row: Row) -> tuple[float, float]:
 
 
 def line(points: Sequence[tuple[float, float]]) -> tuple[float, float, float]:
-    """Fit a straight line: return its value at 0, its slope, and the share of the variation that it explains (R²)."""
-    xs, ys = [x for x, _ in points], [y for _, y in points]
-    slope, intercept = statistics.linear_regression(xs, ys)
-    total = sum((y - statistics.fmean(ys)) ** 2 for y in ys)
-    rest = sum((y - intercept - slope * x) ** 2 for x, y in points)
-    return intercept, slope, 1 - rest / total if total else 1.0
+    """Fit a straight line: return its value at 0, its slope, and how far the worst point is off, as a share of its value.
+
+    A point far out counts no more than one near 0: what is made least is the sum of the squares of these shares.
+
+    Raises:
+        ValueError: a value is not greater than 0.
+    """
+    if any(y <= 0 for _, y in points):
+        raise ValueError(f"a line through {points} has no shares: each value has to be greater than 0")
+    weights = [1 / y**2 for _, y in points]
+    whole = sum(weights)
+    x_mean = sum(w * x for w, (x, _) in zip(weights, points, strict=True)) / whole
+    y_mean = sum(w * y for w, (_, y) in zip(weights, points, strict=True)) / whole
+    spread = sum(w * (x - x_mean) ** 2 for w, (x, _) in zip(weights, points, strict=True))
+    slope = sum(w * (x - x_mean) * (y - y_mean) for w, (x, y) in zip(weights, points, strict=True)) / spread
+    start = y_mean - slope * x_mean
+    return start, slope, max(abs(y - start - slope * x) / y for x, y in points)

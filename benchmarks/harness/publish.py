@@ -1,36 +1,42 @@
-"""Writes what was measured into the documents, between their markers. It knows `report`."""
+"""Writes what was measured into the documents, between their markers. It knows `report` and `plots`."""
 
 from __future__ import annotations
 
-import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from benchmarks.harness.case import Case
-from benchmarks.harness.report import document
+from benchmarks.harness.plots import draw
+from benchmarks.harness.report import document, groups, summary
 from benchmarks.harness.systems import System
+from benchmarks.harness.text import replace
 
 ROOT = Path(__file__).parent.parent.parent
-PAGE = ROOT / "docs" / "benchmarks.md"
 
 
-def publish(found: dict[str, Any], systems: Mapping[str, System], cases: Mapping[str, Case]) -> None:
-    """Write the tables into their page."""
-    replace(PAGE, "results", document(found, systems, cases))
+def publish(
+    found: dict[str, Any], systems: Mapping[str, System], cases: Mapping[str, Case], root: Path
+) -> None:
+    """Write the tables into the page of benchmarks and the front page, and draw their pictures."""
+    replace(root / "docs" / "benchmarks.md", "results", document(found, systems, cases))
+    replace(root / "README.md", "benchmarks", summary(found, systems, cases))
+    images = root / "docs" / "images"
+    for group, members in groups(found, cases).items():
+        draw(members, found, systems, images / f"bench-{group}")
+    shown = [case for case in cases.values() if case.highlight and case.name in found["cases"]]
+    draw(
+        [case for case in shown if len(found["cases"][case.name]["systems"]) > 1],
+        found,
+        systems,
+        images / "bench",
+    )
 
 
-def replace(page: Path, name: str, text: str) -> None:
-    """Put a text between a page's markers of a name.
-
-    Raises:
-        ValueError: the page has no such markers.
-    """
-    before = page.read_text(encoding="utf-8")
-    between = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- end of {name} -->)", re.DOTALL)
-    after, found = between.subn(lambda match: match[1] + text.strip() + match[2], before)
-    if found != 1:
-        raise ValueError(
-            f"{page} needs the markers <!-- {name} --> and <!-- end of {name} --> once, has them {found} times"
-        )
-    page.write_text(after, encoding="utf-8")
+def copy(root: Path) -> None:
+    """Copy the pages that are written into to another folder, so that writing them can be tried there."""
+    for page in ("README.md", "docs/benchmarks.md"):
+        (root / page).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / page, root / page)
+    (root / "docs" / "images").mkdir()

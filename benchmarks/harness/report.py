@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 from benchmarks.harness.case import Case
 from benchmarks.harness.driver import Outcome
@@ -11,20 +12,24 @@ from benchmarks.harness.figures import Row, headline
 from benchmarks.harness.systems import System
 
 OWN = "sideband"
+PEERS_SHOWN = 3
+CLOCKS = {"cpu": "CPU time of all threads", "wall": "time on the caller's clock"}
+READ = "the best of all rounds, and in brackets the median"
 
 
 def number(value: float) -> str:
     """Return a figure with the digits that mean something."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+    # Adding 0 turns a negative zero into one without a sign.
+    return f"{value:.1f}" if abs(value) >= 10 else f"{round(value, 2) + 0.0:.2f}"
 
 
 def unit(case: Case) -> str:
     """Say what a figure of a case is."""
-    return {"over": f"{case.unit}, over the bare path", "ratio": "times the bare path", "value": case.unit}[
-        case.figure
-    ]
+    if case.figure == "over":
+        return f"{case.unit}, over {case.base}"
+    return f"times {case.base}" if case.figure == "ratio" else case.unit
 
 
 def columns(row: Row) -> list[float]:
@@ -52,48 +57,97 @@ def terminal(case: Case, outcome: Outcome, systems: Mapping[str, System]) -> lis
 
 
 def document(found: Mapping[str, Any], systems: Mapping[str, System], cases: Mapping[str, Case]) -> str:
-    """Return what the document shows of the results: where, when, with what; and a table a case."""
-    lines = list(_where(found, systems))
-    group = ""
-    for name, case in cases.items():
-        if name not in found["cases"]:
-            continue
-        if case.group != group:
-            group = case.group
-            lines += [f"## {group.capitalize()}", ""]
-        lines += [*_table(case, found["cases"][name], systems), ""]
+    """Return what the page of benchmarks shows of the results: where, when, with what; a picture a group, a table a case."""
+    lines = [_where(found, systems), ""]
+    for group, members in groups(found, cases).items():
+        lines += [f"## {group.capitalize()}", "", f"![{group}](images/bench-{group}.svg)", ""]
+        for case in members:
+            lines += [*_section(case, found["cases"][case.name], systems), ""]
     return "\n".join(lines)
 
 
-def _where(found: Mapping[str, Any], systems: Mapping[str, System]) -> Iterator[str]:
+def groups(found: Mapping[str, Any], cases: Mapping[str, Case]) -> dict[str, list[Case]]:
+    """Return the cases that there are results of, by group."""
+    members: dict[str, list[Case]] = {}
+    for name, case in cases.items():
+        if name in found["cases"]:
+            members.setdefault(case.group, []).append(case)
+    return members
+
+
+def summary(found: Mapping[str, Any], systems: Mapping[str, System], cases: Mapping[str, Case]) -> str:
+    """Return the short table for the front page: this project, its target, and the peers that come next."""
+    lines = ["| | Sideband | target | beside it |", "| --- | --- | --- | --- |"]
+    for name, case in cases.items():
+        if not case.highlight or name not in found["cases"]:
+            continue
+        rows = found["cases"][name]["systems"]
+        levels = sorted(case.targets) or sorted({level for row in rows.values() for level in row})
+        peers = [peer for peer in rows if peer != OWN and levels[-1] in rows[peer]]
+        peers.sort(key=lambda peer: _rank(case, rows[peer]))
+        shown = [f"{systems[peer].title} {_brief(case, rows[peer], levels)}" for peer in peers[:PEERS_SHOWN]]
+        counted = f", {' / '.join(f'{level:,}' for level in levels)} {case.level}" if case.level else ""
+        own = f"**{_brief(case, rows[OWN], levels)}** {unit(case)}" if OWN in rows else ""
+        targets = " / ".join(number(case.targets[level]) for level in levels if level in case.targets)
+        lines.append(f"| {case.title}{counted} | {own} | {targets} | {'; '.join(shown)} |")
     where = found["machine"]
-    yield f"`{found['command']}`, {where['date']}: {where['processor']}, {where['cores']} cores, {where['system']},"
-    yield f"{where['python']}. "
-    yield (
-        ", ".join(f"{systems[name].title} {at}" for name, at in found["versions"].items() if name in systems)
-        + "."
+    picture = "![What it costs beside other libraries](docs/images/bench.svg)"
+    made = f"{where['date']}, {where['processor']}, {where['python']}: `{found['command']}`."
+    return "\n".join([*lines, "", picture, "", made])
+
+
+def _brief(case: Case, rows: Mapping[int, Row], levels: list[int]) -> str:
+    return " / ".join(number(headline(case, rows[level])[0]) if level in rows else "-" for level in levels)
+
+
+def _where(found: Mapping[str, Any], systems: Mapping[str, System]) -> str:
+    where = found["machine"]
+    versions = [f"{systems[name].title} {at}" for name, at in found["versions"].items() if name in systems]
+    return (
+        f"Made by `{found['command']}` on {where['date']}, with {where['python']}, on {where['system']}, "
+        f"{where['processor']}, {where['cores']} cores.\n\n{', '.join(versions)}."
     )
-    yield ""
 
 
-def _table(case: Case, outcome: Mapping[str, Any], systems: Mapping[str, System]) -> Iterator[str]:
-    """Give one case as a table: a row a system, least first, a column a level; the median stands in brackets."""
-    levels = sorted({level for rows in outcome["systems"].values() for level in rows})
-    yield f"**{case.title}** ({unit(case)}). {case.about}"
+def _section(case: Case, outcome: Mapping[str, Any], systems: Mapping[str, System]) -> Iterator[str]:
+    """Give one case: its table, who is left out and why, and in a fold the times on the clock and what each does."""
+    yield f"### {case.title}"
     yield ""
-    yield f"| | {' | '.join(f'{level:,}' for level in levels)} |"
+    yield f"{case.about} In {unit(case)}{'' if case.figure == 'value' else f', {CLOCKS[case.clock]}'}: {READ}."
+    yield ""
+    yield from _table(case, outcome["systems"], systems)
+    for kind, names in (("Not installed here", outcome["missing"]), ("Failed", outcome["failed"])):
+        for name, why in names.items():
+            yield f"\n{kind}: {systems[name].title} ({why})."
+    yield "\n<details><summary>What each does</summary>\n"
+    for name in _order(case, outcome["systems"]):
+        yield f"- {systems[name].title}: {systems[name].cases[case.name].about}"
+    yield ""
+    if case.figure != "value":
+        other: Literal["cpu", "wall"] = "wall" if case.clock == "cpu" else "cpu"
+        yield f"{CLOCKS[other].capitalize()}:"
+        yield ""
+        yield from _table(replace(case, clock=other, targets={}), outcome["systems"], systems)
+    yield "\n</details>"
+
+
+def _order(case: Case, rows: Mapping[str, Mapping[int, Row]]) -> list[str]:
+    return sorted(rows, key=lambda name: _rank(case, rows[name]))
+
+
+def _table(case: Case, rows: Mapping[str, Mapping[int, Row]], systems: Mapping[str, System]) -> Iterator[str]:
+    """Give a row a system, the best first, and a column a level."""
+    levels = sorted({level for row in rows.values() for level in row})
+    heads = [f"{level:,}" for level in levels] if case.level else [""]
+    yield f"| {case.level} | {' | '.join(heads)} |"
     yield f"| --- |{' ---: |' * len(levels)}"
-    for name in sorted(outcome["systems"], key=lambda name: _rank(case, outcome["systems"][name])):
-        rows = outcome["systems"][name]
-        cells = [_cell(case, rows[level]) if level in rows else "" for level in levels]
+    for name in _order(case, rows):
+        cells = [_cell(case, rows[name][level]) if level in rows[name] else "" for level in levels]
         title = f"**{systems[name].title}**" if name == OWN else systems[name].title
         yield f"| {title} | {' | '.join(cells)} |"
     if case.targets:
         cells = [number(case.targets[level]) if level in case.targets else "" for level in levels]
         yield f"| *target* | {' | '.join(cells)} |"
-    for kind, names in (("Not installed here", outcome["missing"]), ("Failed", outcome["failed"])):
-        for name, why in names.items():
-            yield f"\n{kind}: {systems[name].title} ({why})."
 
 
 def _rank(case: Case, rows: Mapping[int, Row]) -> float:

@@ -12,13 +12,14 @@ from benchmarks.harness.driver import Effort, Outcome
 from benchmarks.harness.machine import machine
 from benchmarks.harness.systems import System
 
-FILE = Path(__file__).parent.parent.parent / "docs" / "benchmarks.json"
+FILE = "docs/benchmarks.json"
+DIGITS = 4
 COMMAND = "make bench"
 
 
-def read(file: Path = FILE) -> dict[str, Any]:
+def read(root: Path) -> dict[str, Any]:
     """Return the last results; levels are numbers."""
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads((root / FILE).read_text(encoding="utf-8"))
     for case in found["cases"].values():
         for name, levels in case["systems"].items():
             case["systems"][name] = {int(level): row for level, row in levels.items()}
@@ -29,14 +30,15 @@ def write(
     outcomes: Mapping[str, Outcome],
     effort: Effort,
     systems: Mapping[str, System],
+    root: Path,
     *,
     fresh: bool,
-    file: Path = FILE,
 ) -> None:
     """Write the results; those of a part take the place of the same cases in what there was."""
+    file = root / FILE
     former = {} if fresh or not file.exists() else json.loads(file.read_text(encoding="utf-8"))["cases"]
     where = machine()
-    new = {name: asdict(outcome) | {"date": where["date"]} for name, outcome in outcomes.items()}
+    new = {name: rounded(asdict(outcome)) | {"date": where["date"]} for name, outcome in outcomes.items()}
     found = {
         "machine": where,
         "command": COMMAND,
@@ -45,3 +47,10 @@ def write(
         "cases": former | new,
     }
     file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def rounded(value: Any) -> Any:
+    """Return results without the digits that mean nothing."""
+    if isinstance(value, dict):
+        return {key: rounded(inner) for key, inner in value.items()}
+    return round(value, DIGITS) if isinstance(value, float) else value
