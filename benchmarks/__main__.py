@@ -21,6 +21,8 @@ from benchmarks.harness.driver import Effort, Outcome, measure
 from benchmarks.harness.publish import ROOT, copy, publish
 from benchmarks.harness.systems import System, read_systems
 
+OVERWRITE = "\r\033[K"
+
 
 def main() -> int:
     """Measure, print, write; return 1 where a system failed."""
@@ -98,11 +100,15 @@ async def measure_all(cases: list[Case], systems: list[System], effort: Effort) 
 
         def tell(what: str, lead: str = lead, started: float = started) -> None:
             if sys.stderr.isatty():
-                print(f"\r\033[K{lead}, {what}, {time.monotonic() - started:.0f} s", end="", file=sys.stderr)
+                seconds = time.monotonic() - started
+                print(f"{OVERWRITE}{lead}, {what}, {seconds:.0f} s", end="", file=sys.stderr, flush=True)
 
         outcomes[case.name] = outcome = await measure(case, able, effort, tell)
-        tell("done")
-        print(f"\r{lead}, {time.monotonic() - started:.1f} s", file=sys.stderr, flush=True)
+        print(
+            f"{OVERWRITE if sys.stderr.isatty() else ''}{lead}, {time.monotonic() - started:.1f} s",
+            file=sys.stderr,
+            flush=True,
+        )
         for kind, names in (("not installed", outcome.missing), ("FAILED", outcome.failed)):
             for name, why in names.items():
                 print(f"    {name} {kind}: {why}", file=sys.stderr, flush=True)

@@ -127,7 +127,7 @@ CASES = (
         "growth",
         "Call, by number of handlers",
         levels=(0, 1, 2, 4, 8, 12, 16),
-        quick=(0, 16),
+        quick=(1, 16),
         line=True,
         straight_from=1,
         about="The asynchronous call above. The first handler makes a run of the call; from there on each adds its own share.",

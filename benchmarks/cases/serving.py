@@ -34,6 +34,7 @@ CASES = (
         base=_PLAIN,
         targets={256: 1.6, 1024: 1.6},
         step=1024,
+        highlight=True,
         about="Callers that send one item after the other, through a function that hands back its batch, 256 items at "
         "most.",
     ),
@@ -72,6 +73,7 @@ CASES = (
         base="calling the function with each list",
         targets={1: 0.5, 16: 0.5},
         step=1024,
+        highlight=True,
         about="Lists of 64 items, sent whole, executed in batches of at most 256.",
     ),
     Case(
@@ -84,6 +86,7 @@ CASES = (
         figure="value",
         median=True,
         targets={50: 100.0},
+        highlight=True,
         about="One caller, half a millisecond after the last answer; nobody is to be waited for (`batch_timeout=0`). "
         "The function is executed on the event loop.",
     ),
@@ -111,6 +114,7 @@ CASES = (
         median=True,
         targets={32: 0.95, 64: 0.95},
         rounds=9,
+        highlight=True,
         about="The function sleeps in a thread; ideal are full batches, each right after the other. Each system waits "
         "for a batch as long as serves it best.",
     ),

@@ -94,8 +94,8 @@ def _bars(axis: Axes, case: Case, rows: Rows, systems: Mapping[str, System]) -> 
     which = (
         f"\n{case.level}, downwards: {', '.join(f'{level:,}' for level in levels)}" if len(levels) > 1 else ""
     )
-    target = "; red: target" if case.targets else ""
-    axis.set(title=case.title, xlabel=f"{unit(case)}{which}{target}")
+    mark = "; red: target" if case.targets else ""
+    axis.set(title=case.title, xlabel=f"{unit(case)}{which}{mark}")
 
 
 def _shade(name: str, place: int, levels: int) -> str:
@@ -119,17 +119,18 @@ def _scale(axis: Axes, values: Sequence[float]) -> float:
 def _straight(axis: Axes, case: Case, rows: Rows, systems: Mapping[str, System]) -> None:
     """Draw this project's growth, and the straight line that fits it best."""
     points = _points(case, rows[OWN])
-    start, slope, off = line([(x, y) for x, y in points if x >= case.straight_from])
-    xs = [
-        case.straight_from + (points[-1][0] - case.straight_from) * 10 ** (-exponent / 10)
-        for exponent in range(45)
-    ]
-    xs = [x for x in xs if x >= points[0][0]] if _wide(case) else [case.straight_from, points[-1][0]]
-    axis.plot(xs, [start + slope * x for x in xs], color=FAINT, linewidth=1.2)
     axis.plot(*zip(*points, strict=True), "o", markersize=4, color=OWN_SHADES[-1])
+    axis.set(title=case.title, xlabel=case.level, ylabel=unit(case))
     if _wide(case):
         axis.set(xscale="log", yscale="log")
-    axis.set(title=case.title, xlabel=case.level, ylabel=unit(case))
+    # A figure over the bare path may be lost in the noise, and is no point of a line then.
+    fitted = [(x, y) for x, y in points if x >= case.straight_from and y > 0]
+    if len(fitted) < 2:
+        return
+    start, slope, off = line(fitted)
+    first, last = fitted[0][0], fitted[-1][0]
+    xs = [first * (last / first) ** (step / 50) for step in range(51)] if _wide(case) else [first, last]
+    axis.plot(xs, [start + slope * x for x in xs], color=FAINT, linewidth=1.2, zorder=0)
     says = f"{systems[OWN].title}, and the straight line of {number(slope)} µs for each:\noff by {off:.0%} at most"
     axis.text(0.03, 0.95, says, transform=axis.transAxes, va="top", fontsize=7)
 

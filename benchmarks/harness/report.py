@@ -14,7 +14,10 @@ from benchmarks.harness.systems import System
 OWN = "sideband"
 PEERS_SHOWN = 3
 CLOCKS = {"cpu": "CPU time of all threads", "wall": "time on the caller's clock"}
-READ = "the best of all rounds, and in brackets the median"
+READ = {
+    False: "the best of all rounds, and in brackets the median",
+    True: "the median of all rounds, and in brackets the best",
+}
 
 
 def number(value: float) -> str:
@@ -113,7 +116,7 @@ def _section(case: Case, outcome: Mapping[str, Any], systems: Mapping[str, Syste
     """Give one case: its table, who is left out and why, and in a fold the times on the clock and what each does."""
     yield f"### {case.title}"
     yield ""
-    yield f"{case.about} In {unit(case)}{'' if case.figure == 'value' else f', {CLOCKS[case.clock]}'}: {READ}."
+    yield f"{case.about} In {unit(case)}{'' if case.figure == 'value' else f', {CLOCKS[case.clock]}'}: {READ[case.median]}."
     yield ""
     yield from _table(case, outcome["systems"], systems)
     for kind, names in (("Not installed here", outcome["missing"]), ("Failed", outcome["failed"])):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import tempfile
 import time
 from collections.abc import Callable
@@ -40,7 +41,7 @@ def _share(name: str, modules: int, sizes: tuple[int, ...]) -> Gauge:
     embedder.embed(texts[:64])
 
     def measure() -> float:
-        direct = [_seconds(lambda size=size: _direct(embedder, texts, size)) for size in sizes]
+        direct = [_seconds(functools.partial(_direct, embedder, texts, size)) for size in sizes]
         return min(direct) / _seconds(lambda: _end_to_end(embedder, corpus, len(texts)))
 
     return Gauge(measure)

@@ -139,7 +139,8 @@ def texts(callers: int) -> Gauge:
 
     async def measure() -> float:
         own, whole = [], []
-        async with Serving(lambda batch: embedder.embed(batch.values), batch_size=callers) as serving:
+        serving: Serving[str, Any] = Serving(lambda batch: embedder.embed(batch.values), batch_size=callers)
+        async with serving:
             crowd = StandingCallers([functools.partial(_one_text, serving, text) for text in some])
             # In turns, so that what else the machine does hits both alike.
             for _ in range(10):
