@@ -260,7 +260,7 @@ async def test_a_place_that_makes_no_sense_is_the_beginning(last: str) -> None:
         mounted(live_view(history)) as url,
         httpx.AsyncClient() as client,
         client.stream("GET", f"{url}/events", params={"after": last}) as response,
-        aclosing(response.aiter_lines()) as lines,
+        aclosing(lines_of(response)) as lines,
     ):
         told = [line async for line in _first_data(lines)]
 
