@@ -87,7 +87,13 @@ class Dispatcher:
     def surroundings(self) -> Surroundings:
         """Return what executions have around them that are made in the calling context."""
         settings = self._settings
-        return Surroundings(self._batch_info, self._scope, settings.hooks, isolate=settings.isolate_errors)
+        return Surroundings(
+            self._batch_info,
+            self._scope,
+            settings.hooks,
+            batch_size=settings.batch_size,
+            isolate=settings.isolate_errors,
+        )
 
     def _started(self) -> Engine:
         if self._host.engine is None:

@@ -216,6 +216,7 @@ class Engine:
     def configure(self, settings: Settings) -> None:
         """Cut by other limits from the next batch on."""
         self._settings = settings
+        self._around.batch_size = settings.batch_size
         self._policy.configure(settings.limits)
         self._cancel_timer()
         if self._queue.waiting and self._free and not self._scheduled:

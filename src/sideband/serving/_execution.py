@@ -35,10 +35,14 @@ __all__ = ["Execution", "Surroundings"]
 class Surroundings:
     """What every execution of a serving has around it: its identity, and who listens to its batches."""
 
-    __slots__ = ("context", "hooks", "info", "isolate", "scope")
+    __slots__ = ("batch_size", "context", "hooks", "info", "isolate", "scope")
 
-    def __init__(self, info: RunInfo, scope: Scope, hooks: tuple[str, ...], *, isolate: bool) -> None:
+    def __init__(
+        self, info: RunInfo, scope: Scope, hooks: tuple[str, ...], *, batch_size: int, isolate: bool
+    ) -> None:
         """Take a copy of the calling context in which only the serving's own handlers listen."""
+        self.batch_size = batch_size
+        """The most items of a batch; changes as the serving is configured."""
         self.info = info
         self.scope = scope
         self.hooks = hooks
@@ -125,10 +129,19 @@ class Execution:
         if found is None:
             return None
         run = self.context.run(begin, around.info, found, self.batch.values)
-        served = dict.fromkeys(items.receiver.run for items in requests)
-        links = [one.link() for one in served if one is not None]
+        served: dict[Run, int] = {}
+        for items in requests:
+            if items.receiver.run is not None:
+                served[items.receiver.run] = served.get(items.receiver.run, 0) + items.size
+        links = [one.link() for one in served]
         run.links = (*links, previous) if previous else tuple(links)
-        run.attributes.update(batch_size=self.size, partition=self.partition, attempt=self.attempt)
+        run.attributes.update(
+            batch_size=self.size,
+            max_batch_size=around.batch_size,
+            items=tuple(served.values()),
+            partition=self.partition,
+            attempt=self.attempt,
+        )
         return Observation(run)
 
     # -- executing -----------------------------------------------------------------------------
