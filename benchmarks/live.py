@@ -105,15 +105,28 @@ def main() -> None:
     found: dict[str, list[float]] = {mode: [] for mode in modes}
     for _ in range(given.rounds):
         for mode in modes:
-            command = [sys.executable, __file__, "--mode", mode, "--rate", str(given.rate), "--seconds", str(given.seconds)]
+            command = [
+                sys.executable,
+                __file__,
+                "--mode",
+                mode,
+                "--rate",
+                str(given.rate),
+                "--seconds",
+                str(given.seconds),
+            ]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             found[mode].append(float(done.stdout))
     base = min(found["unwatched"])
-    print(f"{given.rate:,.0f} runs/s, least of {given.rounds} rounds of {given.seconds:g} s; parts of one core")
+    print(
+        f"{given.rate:,.0f} runs/s, least of {given.rounds} rounds of {given.seconds:g} s; parts of one core"
+    )
     for mode in modes:
         least, middle = min(found[mode]), statistics.median(found[mode])
         more = least - base
-        print(f"{mode:30} {least:7.2%}  median {middle:7.2%}  more than unwatched {more:6.2%}  {more / given.rate * 1e6:5.1f} µs a run")
+        print(
+            f"{mode:30} {least:7.2%}  median {middle:7.2%}  more than unwatched {more:6.2%}  {more / given.rate * 1e6:5.1f} µs a run"
+        )
 
 
 if __name__ == "__main__":

@@ -66,6 +66,8 @@ class Capture:
                     found[key] = MASK
                 elif type(value) in (str, int, float, bool):
                     found[key] = value[:200] if type(value) is str else value
+                elif type(value) is tuple and _are_counts(value):
+                    found[key] = value[:_MOST_COUNTS]
                 elif self.mode == "on" and value is not None:
                     found[key] = to_text(value, 200)
         except Exception:  # noqa: BLE001 - as above
@@ -74,3 +76,8 @@ class Capture:
 
 
 _MOST_FACTS = 40
+_MOST_COUNTS = 256
+
+
+def _are_counts(values: tuple[Any, ...]) -> bool:
+    return all(type(one) is int for one in values[:_MOST_COUNTS])

@@ -13,7 +13,7 @@ from sideband.runs import Component, Outcome, Run
 
 __all__ = ["Chunk", "Event", "Fact", "Failure", "Record"]
 
-Fact: TypeAlias = str | int | float | bool
+Fact: TypeAlias = str | int | float | bool | tuple[int, ...]
 """A value of metadata or attributes, as it is kept."""
 
 NO_FACTS: Final[Mapping[str, Fact]] = MappingProxyType({})

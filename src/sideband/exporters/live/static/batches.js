@@ -100,9 +100,8 @@ export class Batches {
   #items(run) {
     const size = run.attributes?.batch_size ?? 1;
     const links = run.links ?? [];
-    const told = Array.isArray(run.attributes?.items) ? run.attributes.items : [];
-    const counts = links.map((_, place) => told[place] ?? Math.floor(size / links.length) + (place < size % links.length ? 1 : 0));
-    const items = links.flatMap((id, place) => Array(counts[place]).fill(this.#caller(this.store.byId.get(id))));
+    /** @type {number[]} */ const counts = run.attributes?.items ?? [];
+    const items = links.flatMap((id, place) => Array(counts[place] ?? 0).fill(this.#caller(this.store.byId.get(id))));
     while (items.length < size) items.push("others");
     return items.slice(0, size);
   }
