@@ -234,7 +234,7 @@ def shows_a_span_in_the_first_step_alone(patch: pytest.MonkeyPatch) -> None:
     """What handlers set is lost to the body of a stream once it has given a chunk."""
 
     def enter_step(self: Any) -> None:
-        self._token = set_current(self.run)
+        self.token = set_current(self.run)
 
     patch.setattr(_stream_run.StreamedRun, "enter_step", enter_step)
 

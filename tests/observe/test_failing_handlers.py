@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator
+from contextvars import copy_context
 from typing import Any
 
 import pytest
@@ -270,3 +271,19 @@ def test_an_abort_that_is_a_runtime_error_is_raised_once() -> None:
         list(numbers(fail=False))
 
     assert calls == [1]
+
+
+def test_a_builtin_that_fails_as_a_busy_context_does_is_called_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A method without a frame of its own that raises `RuntimeError` is a handler that failed, not a context in use."""
+    calls: list[str] = []
+    busy = copy_context()
+    start: Any = busy.run  # it calls what it is given, once it is entered
+
+    def program() -> None:
+        with callbacks(sideband.handler(on_start=start), Log("A", calls)), observe("block"):
+            pass
+
+    busy.run(program)
+
+    assert len(errors(caplog)) == 1
+    assert calls == ["A start", "A end"]

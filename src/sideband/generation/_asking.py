@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import fields
 from typing import Any, final
 
@@ -63,23 +63,20 @@ def _options(request: Request) -> dict[str, Any]:
 class Answer(AsyncIterator[Frame]):
     """A provider's stream, which is asked for at its first pull: inside of the generation's run."""
 
-    __slots__ = ("_provider", "_pull", "_request", "_source")
+    __slots__ = ("_provider", "_request", "_source")
 
     def __init__(self, provider: Provider, request: Request) -> None:
         """Ask nothing yet."""
         self._provider = provider
-        self._pull: Callable[[], Awaitable[Frame]] = self._first
         self._request = request
         self._source: AsyncIterator[Frame] | None = None
 
-    def _first(self) -> Awaitable[Frame]:
-        self._source = source = aiter(self._provider.generate(self._request))
-        self._pull = source.__anext__
-        return self._pull()
-
     def __anext__(self) -> Any:
         """Return the next frame."""
-        return self._pull()
+        source = self._source
+        if source is None:
+            self._source = source = aiter(self._provider.generate(self._request))
+        return anext(source)
 
     @property
     def ag_running(self) -> bool:

@@ -173,7 +173,7 @@ class WatchedFrames(ObservedAsyncGenerator[Frame, None]):
         )
         if asked.request_id:
             run.attributes["request_id"] = asked.request_id
-        streamed.note = _Notes(self._record).take
+        streamed.takers = (_Notes(run, self._record).take,)
         return streamed
 
     def aclose(self) -> Any:
@@ -196,20 +196,22 @@ async def _recorded(
 class _Notes:
     """Records on a run what its frames say of the whole."""
 
-    __slots__ = ("_begun", "_record", "_told")
+    __slots__ = ("_begun", "_record", "_run", "_told")
 
-    def __init__(self, record: Callable[[Frame], None] | None) -> None:
+    def __init__(self, run: Run, record: Callable[[Frame], None] | None) -> None:
         self._begun = False
         self._record = record
+        self._run = run
         self._told = Told()
 
-    def take(self, run: Run, frame: Any) -> None:
+    def take(self, frame: Any) -> None:
         # Called for each frame, whatever the source gives: it must not raise.
         kind = getattr(frame, "kind", None)
         if self._record is not None and kind is not None:
             self._record(frame)
         if kind == "text" and self._begun:
             return
+        run = self._run
         if kind == "usage" and isinstance(frame.content, Usage):
             self._told.use(frame.content)
             run.usage = self._told.usage

@@ -23,7 +23,7 @@ from sideband.handlers._attach import Entry
 from sideband.handlers._handler import Handler, override
 from sideband.runs import Component, Run, RunInfo
 
-__all__ = ["Call", "Listeners", "Pending", "Plan", "again", "enter", "fire", "settle", "skip_async"]
+__all__ = ["Call", "Listeners", "Pending", "Plan", "enter", "fire", "settle", "skip_async"]
 
 _Guards = dict[int, Callable[[Run], bool]]
 """By place in the plan: what a handler's `when=` asks of the run."""
@@ -137,28 +137,36 @@ def enter(context: Context, function: Callable[..., Any], /, *args: Any) -> Any:
     try:
         return context.run(function, *args)
     except RuntimeError as error:
-        again(error)
+        if not _is_in_use(context, error):
+            raise
     return copy_context().run(function, *args)
 
 
-def again(error: RuntimeError) -> None:
-    """Return if the error says that a context is in use, and nothing was called in it; raise it otherwise."""
+def _is_in_use(context: Context, error: RuntimeError) -> bool:
+    """Tell whether a context could not be entered, so that nothing was called in it."""
     raised_here = error.__traceback__ is not None and error.__traceback__.tb_next is None
-    if isinstance(error, RecursionError) or not raised_here:
-        raise error
+    return raised_here and repr(context) in str(error)
 
 
 def fire(
     calls: tuple[Call, ...], run: Run, timing: str, payload: Any, stopped: BaseException | None = None
 ) -> Pending | None:
-    """Call one timing's handlers in order, up to the first that has to be awaited.
+    """Call one timing's handlers in order, as `enter` does, up to the first that has to be awaited.
 
     A start or a chunk stops at once at an `Abort` or a `BaseException` that is no `Exception`. An
     ending tells every handler first, then raises the first of the latter (`stopped`, if there is one).
     """
+    context: Context = run._context or copy_context()  # there is none before the start and after the end
     for call in calls:
         try:
-            result = call.method(run, payload)
+            # Written out, without a call of `enter`: this is felt at each run and chunk.
+            try:
+                result = context.run(call.method, run, payload)
+            except RuntimeError as error:
+                if not _is_in_use(context, error):
+                    raise
+                context = copy_context()
+                result = context.run(call.method, run, payload)
         except Exception as error:  # noqa: BLE001 - a handler's failure is never its run's
             settle(run, call, timing, error)
         except BaseException as error:  # noqa: BLE001 - raised below, after the others have been told

@@ -19,7 +19,7 @@ from typing import Any, Protocol, final
 
 from sideband.errors import Interrupted
 from sideband.handlers import Listeners, Plan
-from sideband.handlers._plan import Call, Pending, again, enter, fire, report, settle, skip_async
+from sideband.handlers._plan import Call, Pending, enter, fire, report, settle, skip_async
 from sideband.runs import Outcome, Run, RunInfo
 from sideband.scope._scope import get_current, get_current_scope
 
@@ -127,12 +127,12 @@ def start(run: Run) -> Pending | None:
     Raises:
         Abort: a handler stops the run before its body; the caller has to end it.
     """
-    run._context = context = copy_context()
+    run._context = copy_context()
     streams: Streams | None = run._streams
     calls: tuple[Call, ...] = (
         run._sink.starts if streams is None or streams.starts is None else streams.starts
     )
-    return context.run(fire, calls, run, "on_start", run.input) if calls else None
+    return fire(calls, run, "on_start", run.input) if calls else None
 
 
 def end(run: Run, output: Any, outcome: Outcome = Outcome.OK) -> Pending | None:
@@ -163,14 +163,7 @@ def _fire_ending(run: Run, calls: tuple[Call, ...], timing: str, payload: Any) -
     pending: Pending | None = None
     try:
         if calls:
-            context = run._context
-            if context is None:
-                context = copy_context()
-            try:
-                pending = context.run(fire, calls, run, timing, payload)
-            except RuntimeError as error:
-                again(error)
-                pending = copy_context().run(fire, calls, run, timing, payload)
+            pending = fire(calls, run, timing, payload)
     finally:
         if pending is None:
             run._context = run._sink = None
@@ -234,10 +227,7 @@ def _let_go(run: Run) -> None:
 
 
 def _go_on(run: Run, done: Pending) -> Pending | None:
-    pending: Pending | None = enter(
-        context_of(run), fire, done.rest, run, done.timing, done.payload, done.stopped
-    )
-    return pending
+    return fire(done.rest, run, done.timing, done.payload, done.stopped)
 
 
 async def wait_start(run: Run, pending: Pending | None) -> None:

@@ -70,7 +70,7 @@ class ObservedStream(Watched[T], AsyncIterator[T]):
         """Return the next chunk, after the handlers have been told."""
         stream: Any = self._stream
         if self._pulled:
-            return stream.__anext__()
+            return anext(stream)
         self._pulled = True
         return self._first_step(stream.__anext__)
 

@@ -14,21 +14,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextvars import Token, copy_context
+from contextvars import Token
+from time import perf_counter
 from typing import Any, final
 
 from sideband.errors import Interrupted
 from sideband.handlers import Listeners
-from sideband.handlers._plan import Pending, again, enter, fire
+from sideband.handlers._plan import Pending, fire
 from sideband.observe._changes import Changed, show_changes
 from sideband.observe._feed import Feed, follow
 from sideband.observe._lifecycle import (
     Streams,
     begin,
-    context_of,
     end,
     end_with_error,
     plan_of,
@@ -64,24 +63,25 @@ class StreamedRun:
 
     __slots__ = (
         "_around",
+        "_besides",
         "_calls",
         "_changed",
         "_feed",
         "_join",
         "_kept",
         "_open",
-        "_run_in_context",
         "_scoped",
-        "_token",
         "closers",
         "dropped",
         "left",
-        "note",
         "over",
         "run",
         "scope",
         "started",
+        "takers",
         "telling",
+        "token",
+        "wants_more",
     )
 
     def __init__(self, run: Run, join: Callable[[list[Any]], Any] = join) -> None:
@@ -89,19 +89,22 @@ class StreamedRun:
         run.streamed = True
         self.run = run
         self._calls = plan_of(run).chunks
-        self._run_in_context: Callable[..., Any] = copy_context().run
         self._join = join
         self._kept: list[Any] | None = None
         self._feed: Feed[Any] | None = None
         self._changed: Changed | None = None
         self._around: Run | None = None
-        self._token: Token[Run | None] | None = None
+        self._besides = True
+        self.token: Token[Run | None] | None = None
+        """What makes the run no longer current, while a step of the body is going on."""
+        self.wants_more: bool = False
+        """Whether a step wants more in its context than the run: `enter_step` knows."""
         # Taken out by the one who ends the run: `pop` is one step for all threads.
         self._open = [run]
         self.closers: list[asyncio.Future[None]] | None = None
         """Who waits to close the stream while the handlers of its ending are awaited."""
-        self.note: Callable[[Run, Any], None] | None = None
-        """What a kind of component records of each chunk on the run, whoever listens; raises nothing, holds no run."""
+        self.takers: tuple[Callable[[Any], None], ...] = ()
+        """What is given each chunk before the handlers are, let go of with the run; nothing of it raises."""
         self.scope: Scope | None = None
         """The scope of the body, where it is not that of the consumer."""
         self._scoped: Token[Scope] | None = None
@@ -120,7 +123,7 @@ class StreamedRun:
 
     def enter_step(self) -> None:
         """Make the run current, and its handlers' variables visible, in the consumer's context."""
-        self._token = set_current(self.run)
+        self.token = set_current(self.run)
         if self.scope is not None:
             self._scoped = current_scope.set(self.scope)
         if self._changed is not None:
@@ -128,26 +131,28 @@ class StreamedRun:
 
     def leave_step(self) -> None:
         """Give the consumer's context back as it was; harmless where no step is going on."""
-        token = self._token
+        token = self.token
         if token is not None:
-            self._token = None
-            if self._changed is not None:
-                self._changed.reset()
-            if self._scoped is not None:
-                restore(current_scope, self._scoped)
-                self._scoped = None
+            self.token = None
+            self._leave_more()
             restore(current, token)
+
+    def _leave_more(self) -> None:
+        if self._changed is not None:
+            self._changed.reset()
+        if self._scoped is not None:
+            restore(current_scope, self._scoped)
+            self._scoped = None
 
     def start(self) -> Pending | None:
         """Tell the start handlers; inside of the first step."""
         self.started = True
-        pending = start(self.run)
-        self._run_in_context = context_of(self.run).run
-        return pending
+        return start(self.run)
 
     def show_changes(self) -> None:
         """Show the body what the start handlers changed."""
         self._changed = show_changes(self.run)
+        self.wants_more = self._changed is not None or self.scope is not None
 
     def open(self, *, asynchronous: bool) -> Pending | None:
         """Tell those who deal with streams that the output opens, each with a copy of its own.
@@ -161,13 +166,15 @@ class StreamedRun:
         if plan.openings:
             feed: Feed[Any] = Feed("on_end_with_stream_output", follow(run) if asynchronous else None)
             self._feed = feed
+            self.takers = (*self.takers, feed.publish)
             given = Streams.of(run).given = feed.given
             calls = tuple(map(feed.giving, plan.openings))
-            pending = enter(context_of(run), fire, calls, run, "on_end_with_stream_output", None)
+            pending = fire(calls, run, "on_end_with_stream_output", None)
         if plan.keeps_output and any(
             call.handler.wants_output and call.place not in given for call in plan.ends
         ):
-            self._kept = []
+            self._kept = kept = list[Any]()
+            self.takers = (*self.takers, kept.append)
         return pending
 
     def chunk(self, chunk: Any) -> Pending | None:
@@ -176,43 +183,27 @@ class StreamedRun:
         Raises:
             Abort: a handler stops the run; the driver closes the source and ends it.
         """
-        # Written out, without the calls of `leave_step` and `enter`: this is felt at each chunk.
-        if self._changed is not None:
-            self._changed.reset()
-        if self._scoped is not None:
-            current_scope.reset(self._scoped)
-            self._scoped = None
-        reset_current(self._token)  # type: ignore[arg-type] # a step is going on
-        self._token = None
+        # Written out, without calls of what it shares with `leave_step`: this is felt at each chunk.
+        reset_current(self.token)  # type: ignore[arg-type] # a step is going on
+        self.token = None
         self.telling = True
         if self.left:  # looked at after saying so: either this sees it, or `leave` sees this
+            self._leave_more()
             return None
         run = self.run
         run.chunks = count = run.chunks + 1
-        if count == 1:
-            run.time_to_first_chunk = time.perf_counter() - run._t0
-        if self.note is not None:
-            self.note(run, chunk)
-        if self._kept is not None or self._feed is not None:
-            self._keep(chunk)
-        if not self._calls:
-            self.telling = False
-            return None
-        pending: Pending | None
-        try:
-            pending = self._run_in_context(fire, self._calls, run, "on_chunk", chunk)
-        except RuntimeError as error:
-            again(error)
-            pending = copy_context().run(fire, self._calls, run, "on_chunk", chunk)
+        if self._besides:  # at the first chunk, and at the others where somebody wants more than to be told
+            if count == 1:
+                run.time_to_first_chunk = perf_counter() - run._t0
+                self._besides = self.wants_more or bool(self.takers)
+            if self.wants_more:
+                self._leave_more()
+            for take in self.takers:
+                take(chunk)
+        pending = fire(self._calls, run, "on_chunk", chunk) if self._calls else None
         if pending is None:
             self.telling = False
         return pending
-
-    def _keep(self, chunk: Any) -> None:
-        if self._kept is not None:
-            self._kept.append(chunk)
-        if self._feed is not None:
-            self._feed.publish(chunk)
 
     def told(self) -> Pending | None:
         """Say that handlers who wait have been told of a chunk; end the run if that was left to us."""
@@ -278,7 +269,7 @@ class StreamedRun:
         nothing in them may lead to the run, which leads to the error.
         """
         self.over = True
-        del self.run, self._run_in_context
+        del self.run, self.takers
 
     def close_failed(self, failure: Exception) -> None:
         """Log that a source could not be closed after its run had failed: the run's error goes first."""

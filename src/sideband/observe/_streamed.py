@@ -22,7 +22,7 @@ from sideband.observe._lifecycle import skip, wait_ending, wait_start
 from sideband.observe._stream_run import StreamedRun, join, open_inside, warn_dropped
 from sideband.observe._tap import Tap, listen
 from sideband.runs import Outcome, RunInfo
-from sideband.scope._scope import listeners
+from sideband.scope._scope import listeners, set_current
 from sideband.streams._sources import close_source
 from sideband.streams._waits import wake_future
 
@@ -84,11 +84,12 @@ def watch_generator(
                 raise
             except BaseException as error:  # noqa: BLE001 - thrown in by the consumer, for the source
                 step, sent = source.throw, error
-            streamed.enter_step()
+            if streamed.wants_more:  # as below
+                streamed.enter_step()
+            else:
+                streamed.token = set_current(run)
     except BaseException as error:
-        streamed.leave_step()
-        if run.outcome is None:
-            _fail(streamed, source, error)
+        _fail(streamed, source, error)
         raise
     finally:
         streamed.release()
@@ -103,6 +104,9 @@ def end_now(streamed: StreamedRun, ending: Callable[[], Pending | None]) -> None
 
 
 def _fail(streamed: StreamedRun, source: Generator[Any, Any, Any], error: BaseException) -> None:
+    streamed.leave_step()
+    if streamed.run.outcome is not None:
+        return
     try:
         _close(streamed, source)
     except Exception as failure:  # noqa: BLE001 - the first error is the one to raise
@@ -157,11 +161,13 @@ async def watch(
                 raise
             except BaseException as error:  # noqa: BLE001 - thrown in by the consumer, for the source
                 step, sent = athrow, error
-            streamed.enter_step()
+            # Written out, without a call where the run is all that the step wants: this is felt at each chunk.
+            if streamed.wants_more:
+                streamed.enter_step()
+            else:
+                streamed.token = set_current(run)
     except BaseException as error:
-        streamed.leave_step()
-        if run.outcome is None:
-            await _afail(streamed, source, error)
+        await _afail(streamed, source, error)
         raise
     finally:
         streamed.release()
@@ -196,6 +202,9 @@ async def aend(streamed: StreamedRun, ending: Callable[[], Pending | None]) -> N
 
 
 async def _afail(streamed: StreamedRun, source: AsyncIterator[Any], error: BaseException) -> None:
+    streamed.leave_step()
+    if streamed.run.outcome is not None:
+        return
     if isinstance(error, GeneratorExit):  # what drives this is being closed itself and may not wait
         end_now(streamed, lambda: streamed.fail(error))
         return
@@ -331,7 +340,7 @@ class ObservedAsyncGenerator(Watched[T], AsyncGenerator[T, S]):
     def __anext__(self) -> Any:
         """Return the next chunk, after the handlers have been told."""
         stream = self._stream
-        return self._first_step(self._pulled().__anext__) if stream is None else stream.__anext__()
+        return anext(stream) if stream is not None else self._first_step(self._pulled().__anext__)
 
     def asend(self, value: S) -> Any:
         """Send a value into the generator and return its next chunk."""
