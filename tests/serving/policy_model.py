@@ -20,6 +20,7 @@ class Lot:
     priority: int = 0
     deadline: float = float("inf")
     waiting: bool = False
+    divisible: bool = False
 
     @property
     def size(self) -> int:

@@ -157,6 +157,67 @@ def ignores_priority(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Lane, "_rank_all", lambda lane: None)
 
 
+@mutant
+def keeps_whole_what_is_of_different_callers(patch: pytest.MonkeyPatch) -> None:
+    """A part that has grown is kept whole as if it were one caller's."""
+
+    def fitting(right: Any, lane: Any, part: Any, room: int, used: float, *, alone: bool) -> Any:
+        part.divisible = False
+        return right(lane, part, room, used, alone=alone)
+
+    wrap(patch, Lane, "_fitting", fitting)
+
+
+@mutant
+def lets_a_part_grow_past_others(patch: pytest.MonkeyPatch) -> None:
+    """Who is put into a part that has grown jumps over those who came after its first."""
+
+    def add(_right: Any, policy: Any, part: Any) -> None:
+        policy.queue.add(part)
+        if part.deadline != float("inf"):
+            policy._expire_later(part)
+
+    wrap(patch, BatchPolicy, "add", add)
+
+
+@mutant
+def lets_a_part_grow_that_is_executed(patch: pytest.MonkeyPatch) -> None:
+    """Who is put into it is in no batch, and waits no more."""
+
+    def cut(right: Any, policy: Any, now: float, free: int) -> Any:
+        growing = dict(policy.growing)
+        batches = right(policy, now, free)
+        policy.growing.update(growing)
+        return batches
+
+    wrap(patch, BatchPolicy, "cut", cut)
+
+
+@mutant
+def lets_a_part_grow_that_was_taken_out(patch: pytest.MonkeyPatch) -> None:
+    """Who is put into it never gets into a batch."""
+
+    def remove(right: Any, policy: Any, part: Any) -> Any:
+        growing = dict(policy.growing)
+        count = right(policy, part)
+        policy.growing.update(growing)
+        return count
+
+    wrap(patch, BatchPolicy, "remove", remove)
+
+
+@mutant
+def does_not_count_what_a_part_has_grown_by(patch: pytest.MonkeyPatch) -> None:
+    """The queue is longer than it knows."""
+    patch.setattr(Lane, "grown", lambda lane, part, cost: False)
+
+
+@mutant
+def does_not_count_who_left_a_part_that_has_grown(patch: pytest.MonkeyPatch) -> None:
+    """The queue is shorter than it knows."""
+    patch.setattr(Lane, "shrunk", lambda lane, part, cost: None)
+
+
 # -- when ------------------------------------------------------------------------------------------
 
 
@@ -252,6 +313,28 @@ def forgets_a_key(patch: pytest.MonkeyPatch) -> None:
 def overlooks_an_urgent_item(patch: pytest.MonkeyPatch) -> None:
     """A key that is due already keeps its claim when something more urgent comes."""
     wrap(patch, Lane, "add", lambda right, lane, part: right(lane, part) and lane._ranked is None)
+
+
+@mutant
+def overlooks_that_a_part_has_grown_full(patch: pytest.MonkeyPatch) -> None:
+    """The batch of a key waits for its timeout although it is full."""
+
+    def grown(right: Any, lane: Any, part: Any, cost: float) -> bool:
+        right(lane, part, cost)
+        return False
+
+    wrap(patch, Lane, "grown", grown)
+
+
+@mutant
+def forgets_a_key_that_somebody_left(patch: pytest.MonkeyPatch) -> None:
+    """A key whose batch is full no more, since an item left a part that had grown, is taken for full."""
+
+    def shrunk(_right: Any, lanes: Any, part: Any, cost: float) -> None:
+        lanes.waiting -= 1
+        lanes._lanes[part.key].shrunk(part, cost)
+
+    wrap(patch, Lanes, "shrunk", shrunk)
 
 
 # -- who may wait ----------------------------------------------------------------------------------

@@ -46,6 +46,9 @@ class Schedule:
         self.executed: Counter[int] = Counter()
         self.ended: Counter[int] = Counter()
         self.lots: dict[int, Lot] = {}  # as they came, by the numbers of their items
+        self.grown: dict[
+            int, Lot
+        ] = {}  # what the policy was given in their place, where lots were put together
         self.overdue: dict[
             Any, set[tuple[Any, int]]
         ] = {}  # what was due when a key had its turn, and is since
@@ -75,15 +78,47 @@ class Schedule:
 
     def arrive(self) -> None:
         random = self.random
-        for _ in range(random.choice([1, 1, 2, 4])):
+        for _ in range(random.choice([1, 1, 2, 4, 6])):
             lots = [self.lot(random.choice([1, 1, 2, 5])) for _ in range(random.choice([1, 1, 1, 2]))]
             numbers = {number for lot in lots for number in lot.numbers}
-            taken = self.policy.offer(lots, wait=self.wait)
+            alone = len(numbers) == 1 and lots[0].deadline == FOREVER
+            taken = self.grow(lots[0]) if alone else self.policy.offer(lots, wait=self.wait)
             assert taken == self.model.offer(lots, self.wait)
             self.sent.append(Sent(lots, numbers))
             if not taken:
                 self.end(numbers, "refused")
+            if random.random() < 0.2:
+                self.leave(self.sent[-3:])
         self.pump()
+
+    def grow(self, lot: Lot) -> bool:
+        """Let a lot of one item wait: as the last of one that may grow, or as one that may, while there is room."""
+        policy = self.policy
+        mark = (lot.key, lot.priority if self.limits.ageing else None)
+        grown = policy.growing.get(mark)
+        number, cost = lot.numbers[0], lot.costs[0]
+        if grown is not None and policy.waiting < policy.gate:
+            grown.numbers.append(number)
+            grown.costs.append(cost)
+            policy.queue.grown(grown, cost)
+        else:
+            grown = Lot([number], [cost], lot.arrived, lot.key, lot.priority, divisible=True)
+            if not policy.grow(grown, mark) and not policy.offer([grown], wait=self.wait):
+                return False
+        self.grown[number] = grown
+        return True
+
+    def shrink(self, number: int) -> int:
+        """Take one item out of a lot that has grown."""
+        grown = self.grown[number]
+        if grown.size == 1 or not grown.waiting:
+            return self.policy.remove(grown) if grown.numbers == [number] else 0
+        if number not in grown.numbers:  # split off with those in front of it
+            return 0
+        place = grown.numbers.index(number)
+        grown.numbers.pop(place)
+        self.policy.shrunk(grown, grown.costs.pop(place))
+        return 1
 
     def lot(self, size: int) -> Lot:
         random = self.random
@@ -98,11 +133,12 @@ class Schedule:
         self.lots.update(dict.fromkeys(numbers, came))
         return lot
 
-    def leave(self) -> None:
-        if self.sent:
-            lot = self.random.choice(self.random.choice(self.sent).lots)
+    def leave(self, some: list[Sent] | None = None) -> None:
+        if sent := some or self.sent:
+            lot = self.random.choice(self.random.choice(sent).lots)
             left = set(lot.numbers)
-            count = self.policy.remove(lot)
+            grown = next((number for number in left if number in self.grown), None)
+            count = self.policy.remove(lot) if grown is None else self.shrink(grown)
             assert count == self.model.remove(lot)
             if count:
                 assert count == len(left)

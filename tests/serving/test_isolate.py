@@ -28,6 +28,9 @@ class Piece:
     size: int
     gone: bool = False
 
+    def staying(self) -> Piece | None:
+        return None if self.gone else self
+
     def piece(self, start: int, count: int, arrived: float) -> Piece:
         return Piece(self.caller, self.start + start, count, self.gone)
 

@@ -10,8 +10,8 @@ import asyncio
 import threading
 from asyncio import Future
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, final
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, cast, final
 
 from sideband.errors import DispatchTimeoutError, QueueFullError, ServingClosedError
 from sideband.serving._clock import clock_of
@@ -20,7 +20,7 @@ from sideband.serving._grading import Grading
 from sideband.serving._isolate import Attempt
 from sideband.serving._model import Processes, Source
 from sideband.serving._partitions import Partitions
-from sideband.serving._parts import Graded, Items, Part, Single
+from sideband.serving._parts import Items, Part, Singles
 from sideband.serving._policy import BatchPolicy
 from sideband.serving._settings import Counters, Settings
 
@@ -52,6 +52,7 @@ class Engine:
         self._counters = counters
         self._policy: BatchPolicy[Part] = BatchPolicy(settings.limits, keyed=settings.key is not None)
         self._queue = self._policy.queue
+        self._growing = cast("dict[Hashable, Singles]", self._policy.growing)  # no other part of ours grows
         self._asynchronous = source.asynchronous and processes is None
         self._inline = settings.executor == "inline" and not source.asynchronous
         threaded = not self._inline and not self._asynchronous
@@ -64,6 +65,8 @@ class Engine:
         self._scheduled = False
         self._turn = 0.0
         self._closing = False
+        self._ageing = settings.ageing > 0
+        self._costing = settings.cost is not None
         self._idle: asyncio.Event = asyncio.Event()
 
     # -- start and close -----------------------------------------------------------------------
@@ -157,36 +160,53 @@ class Engine:
         if self._free and not self._scheduled:
             self._schedule()
 
-    def submit_one(self, value: Any) -> Single:
-        """Let one item wait that nobody watches: the hot path of `submit`."""
-        # One reading of the clock is enough for all that come in a turn of the loop after which a batch is cut.
-        now = self._turn if self._scheduled else self.time()
-        single = Single(value, Future(loop=self.loop), now)
-        if self._queue.waiting >= self._policy.gate:
-            single.waiting = False
-            self.submit((single,))
-        else:
-            self._queue.add_single(single)
-        if not self._scheduled and self._free:
-            self._schedule()
-        return single
+    def submit_one(self, value: Any) -> Singles:
+        """Let one item wait that nobody watches, at the end of the part that is returned: the hot path of `submit`.
 
-    def submit_graded(self, value: Any, priority: int, grading: Grading) -> Single:
+        Raises:
+            Exception: as `submit`.
+        """
+        future: Future[Any] = Future(loop=self.loop)
+        singles = self._growing.get(None)
+        if singles is None or self._queue.waiting >= self._policy.gate:
+            return self._begin(Singles(self._turn_time(), [value], [future], []), None)
+        singles.values.append(value)
+        singles.futures.append(future)
+        self._queue.waiting += 1
+        return singles
+
+    def submit_graded(self, value: Any, priority: int, grading: Grading) -> Singles:
         """As `submit_one`, with a priority, and the key and the cost that the item has.
 
         Raises:
             Exception: what they raised.
         """
         key, cost = grading.grade(value, priority)
-        now = self._turn if self._scheduled else self.time()
-        single = Graded(value, Future(loop=self.loop), now, key, cost, priority)
-        if self._queue.waiting >= self._policy.gate:
-            self.submit((single,))
-        else:
-            self._queue.add(single)
-        if not self._scheduled and self._free:
+        mark = (key, priority) if self._ageing else key  # without ageing no priority goes in front of another
+        future: Future[Any] = Future(loop=self.loop)
+        singles = self._growing.get(mark)
+        if singles is None or self._queue.waiting >= self._policy.gate:
+            costs = [cost] if self._costing else []
+            return self._begin(Singles(self._turn_time(), [value], [future], costs, key, priority), mark)
+        singles.values.append(value)
+        singles.futures.append(future)
+        if self._costing:
+            singles.costs.append(cost)
+            singles.cost += cost
+        self._queue.grown(singles, cost)
+        return singles
+
+    def _turn_time(self) -> float:
+        """Return when this turn of the loop began for the queue, and end it before the next one does."""
+        if not self._scheduled:
             self._schedule()
-        return single
+        return self._turn
+
+    def _begin(self, singles: Singles, mark: Hashable) -> Singles:
+        """Let a part wait that may grow until this turn of the loop ends."""
+        if not self._policy.grow(singles, mark):
+            self.submit((singles,))
+        return singles
 
     def submit_from_elsewhere(self, parts: list[Items[Any]], *, wait: bool = False) -> None:
         """Let parts wait, from any thread; their receiver learns of a refusal as of any failure.
@@ -212,6 +232,19 @@ class Engine:
             self._idle.set()
         elif self._free and not self._scheduled:
             self._schedule()  # others may have entered from the line
+
+    def withdraw_one(self, singles: Singles, place: int) -> None:
+        """Take out an item that was the one in this place of its part; if it is being executed, it goes on."""
+        if not singles.waiting:
+            self.withdraw((singles,))  # it may stand in line
+        elif singles.holds(place):
+            if singles.size == 1:
+                self.withdraw((singles,))
+            else:
+                self._policy.shrunk(singles, singles.leave(place))
+                self._counters.withdrawn += 1
+                if self._free and not self._scheduled:
+                    self._schedule()
 
     def configure(self, settings: Settings) -> None:
         """Cut by other limits from the next batch on."""
@@ -240,18 +273,7 @@ class Engine:
     # -- cutting and executing -----------------------------------------------------------------
 
     def _schedule(self) -> None:
-        # Never at once: whoever is ready in this turn of the loop still gets into the batch. A timer that
-        # is due already fires in the next turn.
-        policy = self._policy
-        if not self._again and policy.limits.batch_timeout > 0:
-            if self._timer is not None and not policy.pressing:
-                return
-            due = policy.due()
-            delay = 0.0 if due is None else due - self.time()
-            if delay > 0:
-                if self._timer is None:
-                    self._timer = self.loop.call_later(delay, self._pump, context=self._around.context)
-                return
+        # Never at once: whoever is ready in this turn of the loop still gets into the batch.
         self._scheduled = True
         self._turn = self.time()
         self.loop.call_soon(self._pump, context=self._around.context)
@@ -263,13 +285,17 @@ class Engine:
 
     def _pump(self) -> None:
         self._scheduled = False
+        self._growing.clear()
         self._cancel_timer()
+        if not self._free or (self._settings.batch_timeout > 0 and self._early()):
+            return
         # A batch executed inline holds the loop: one at a time, so that others get their turn between.
         free = 1 if self._inline else len(self._free)
         if self._again:
             free -= self._execute_again(free)
         batches = self._policy.cut(self.time(), free)
-        self._expire(self._policy.expired())
+        if expired := self._policy.expired():
+            self._expire(expired)
         for parts in batches:
             self._execute(Attempt(parts))
         if self._queue.waiting or self._again:
@@ -277,6 +303,14 @@ class Engine:
                 self._schedule()
         elif not self._executing:
             self._idle.set()
+
+    def _early(self) -> bool:
+        """Tell whether nothing is due yet of what waits; then the timer is set."""
+        due = None if self._again else self._policy.due()
+        delay = 0.0 if due is None else due - self.time()
+        if delay > 0:
+            self._timer = self.loop.call_later(delay, self._pump, context=self._around.context)
+        return delay > 0
 
     def _expire(self, parts: list[Part]) -> None:
         for part in parts:

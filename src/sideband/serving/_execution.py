@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from asyncio import InvalidStateError
 from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
 from typing import Any, final
@@ -24,7 +23,7 @@ from sideband.runs import Run, RunInfo, RunLink
 from sideband.scope._scope import Scope, current, current_scope
 from sideband.serving._batch import Batch, listed
 from sideband.serving._isolate import Attempt, halves
-from sideband.serving._parts import Items, Part, Single, is_error, raisable
+from sideband.serving._parts import Items, raisable
 from sideband.serving._settings import Counters
 from sideband.serving._shares import divided, total
 
@@ -89,10 +88,10 @@ class Execution:
     ) -> None:
         """Put the parts' items together; `emit` is called with each event, on the emitter's thread."""
         parts = attempt.parts
-        values: list[Any] = [part.value for part in parts if type(part) is Single]
-        requests: list[Items[Any]] = []
-        if len(values) < len(parts):
-            values, requests = _put_together(parts)
+        values: list[Any] = []
+        for part in parts:
+            values += part.items()
+        requests = [part for part in parts if isinstance(part, Items)]
         listened = bool(around.hooks) and any(items.receiver.listening for items in requests)
         self.batch: Batch[Any] = Batch(
             values,
@@ -265,23 +264,11 @@ class Execution:
     def deliver(self) -> None:
         """Tell each part its results, or the error; then let go of them all."""
         results = self.results if self.error is None else [self.error] * self.size
-        exceptional = self.exceptional
         begin = 0
         for part in self._parts:
-            if type(part) is Items:
-                end = begin + part.size
-                part.receiver.done(part, self, results[begin:end])
-                begin = end
-                continue
-            result = results[begin]
-            begin += 1
-            if exceptional and is_error(result):
-                part.failed(result)
-                continue
-            try:
-                part.future.set_result(result)
-            except InvalidStateError:  # its caller has gone
-                continue
+            end = begin + part.size
+            part.done(self, results[begin:end])
+            begin = end
         self._let_go()
 
     def abandon(self, error: BaseException) -> None:
@@ -317,15 +304,3 @@ class Execution:
             execute_time=self.execute_time,
             queue_time=self._queue_time,
         )
-
-
-def _put_together(parts: list[Part]) -> tuple[list[Any], list[Items[Any]]]:
-    values: list[Any] = []
-    requests: list[Items[Any]] = []
-    for part in parts:
-        if isinstance(part, Single):
-            values.append(part.value)
-        else:
-            requests.append(part)
-            values += part.items()
-    return values, requests

@@ -30,7 +30,7 @@ class Attempt(NamedTuple):
 
     def staying(self) -> list[Part]:
         """Return the parts that somebody still waits for."""
-        return [part for part in self.parts if not part.gone]
+        return staying(self.parts)
 
 
 class Divisible(Protocol):
@@ -41,9 +41,8 @@ class Divisible(Protocol):
         """The number of its items."""
         ...
 
-    @property
-    def gone(self) -> bool:
-        """Whether nobody waits for its results any more."""
+    def staying(self) -> Self | None:
+        """Return what somebody still waits for of it."""
         ...
 
     def piece(self, start: int, count: int, arrived: float) -> Self:
@@ -54,14 +53,19 @@ class Divisible(Protocol):
 D = TypeVar("D", bound=Divisible)
 
 
+def staying(parts: Sequence[D]) -> list[D]:
+    """Return what somebody still waits for."""
+    return [left for part in parts if (left := part.staying()) is not None]
+
+
 def halves(parts: Sequence[D], now: float) -> list[list[D]]:
     """Divide what somebody waits for of a failed batch of several items: into two parts, or one, or none."""
-    staying = [part for part in parts if not part.gone]
-    total = sum([part.size for part in staying])
+    waited_for = staying(parts)
+    total = sum([part.size for part in waited_for])
     room = (total + 1) // 2
     first: list[D] = []
     second: list[D] = []
-    for part in staying:
+    for part in waited_for:
         taken = min(room, part.size)
         room -= taken
         if taken:

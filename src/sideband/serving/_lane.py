@@ -1,6 +1,7 @@
 """Items of one key that wait, in the order in which they are executed. Pure: knows no clock and no other key.
 
-1. Parts wait in the order in which they came. A part is what one call wants executed of one key.
+1. Parts wait in the order in which they came. A part is what one call wants executed of one key, or what
+   several calls with one item each do, which are equal in priority, too.
 2. A step of priority counts as `ageing` seconds of waiting: a part goes in front of those that came less
    than that before it. Equal priorities keep their order; however many urgent parts come, each waits only
    for those of `n` steps more that come within `n * ageing` seconds after it.
@@ -9,6 +10,8 @@
 4. Parts may be split, so that batches are full: AA, BB, CC at size 3 are AAB, BCC. Where they are kept
    `whole`, a part that does not fit closes the batch before it; one that fits into no batch is split from
    its start.
+5. A part of several calls may grow while all that came after it is of another priority. Any of its items may
+   leave, and it may be split even where parts are kept `whole`.
 """
 
 from __future__ import annotations
@@ -44,6 +47,11 @@ class Part(Protocol):
     @property
     def key(self) -> Hashable:
         """Only items of equal keys may be in one batch."""
+        ...
+
+    @property
+    def divisible(self) -> bool:
+        """Whether it may be split even where parts are kept whole: its items are of different callers."""
         ...
 
     @property
@@ -138,19 +146,25 @@ class Lane(Generic[P]):
         elif part.priority:
             self._rank_all()
             return True
+        return self._fills()
+
+    def _fills(self) -> bool:
         if self.filled:
             return False
         limits = self.limits
         self.filled = filled = self.waiting >= limits.batch_size or self.cost >= limits.max_cost
         return filled
 
-    def add_single(self, part: P) -> None:
-        """As `add`, for one item without priority and cost, made to wait already: the hot path."""
-        self._parts.append(part)
+    def grown(self, part: P, cost: float) -> bool:  # noqa: ARG002 - as `Lanes`
+        """Know that a part has one more item; tell whether it has made the next batch full."""
         self.waiting += 1
-        if self._ranked is not None:
-            self._ranks += 1
-            self._fresh.append((part.arrived, self._ranks, part))
+        self.cost += cost
+        return self._fills()
+
+    def shrunk(self, part: P, cost: float) -> None:  # noqa: ARG002 - as `Lanes`
+        """Know that a part has one item less, and that others of it still wait."""
+        self.waiting -= 1
+        self.cost -= cost
 
     def remove(self, part: P) -> int:
         """Take out what still waits of a part, wherever it stands; return how many items that were."""
@@ -284,7 +298,7 @@ class Lane(Generic[P]):
 
     def _fitting(self, part: P, room: int, used: float, *, alone: bool) -> int:
         """Return how many items of a part that does not fit are taken none the less."""
-        if self.limits.whole and not alone:
+        if self.limits.whole and not (alone or part.divisible):
             return 0
         count = part.fitting(room, used, self.limits.max_cost)
         return max(count, 1) if alone else count

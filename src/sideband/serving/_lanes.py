@@ -56,14 +56,12 @@ _Place = tuple[float, int, _KeyLane[P]]
 class Lanes(Generic[P]):
     """The waiting parts of all keys. Driven as a `Lane`."""
 
-    __slots__ = ("_lanes", "_limits", "_now", "_ready", "_timed", "_turns", "full", "waiting")
+    __slots__ = ("_lanes", "_limits", "_now", "_ready", "_timed", "_turns", "waiting")
 
     def __init__(self, limits: Limits) -> None:
         """Start empty."""
         self.waiting = 0
         """Items that wait."""
-        self.full = False
-        """Whether the next batch of a key has become full since the last `cut`."""
         self._limits = limits
         self._lanes: dict[Hashable, _KeyLane[P]] = {}
         self._timed: list[_Place[P]] = []  # by when they are due
@@ -96,12 +94,21 @@ class Lanes(Generic[P]):
             lane = self._lanes[part.key] = _KeyLane(self._limits, part.key, self._turns)
         self.waiting += part.size
         if lane.add(part) or lane.place is None:
-            self.full = self.full or lane.full
             self._place(lane)
 
-    def add_single(self, part: P) -> None:
-        """As `add`."""
-        self.add(part)
+    def grown(self, part: P, cost: float) -> None:
+        """Know that a part has one more item."""
+        lane = self._lanes[part.key]
+        self.waiting += 1
+        if lane.grown(part, cost):
+            self._place(lane)
+
+    def shrunk(self, part: P, cost: float) -> None:
+        """Know that a part has one item less, and that others of it still wait."""
+        lane = self._lanes[part.key]
+        self.waiting -= 1
+        lane.shrunk(part, cost)
+        self._place(lane)
 
     def remove(self, part: P) -> int:
         """Take out what still waits of a part, wherever it stands; return how many items that were."""
@@ -128,7 +135,6 @@ class Lanes(Generic[P]):
     def cut(self, now: float, free: int) -> list[list[P]]:
         """Return the batches that are due for `free` partitions, in the order of their turns."""
         self._now = now
-        self.full = False
         batches: list[list[P]] = []
         while len(batches) < free:
             self._ripen()

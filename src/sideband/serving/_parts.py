@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Hashable
+from itertools import compress, islice
 from typing import Any, Generic, Protocol, TypeGuard, TypeVar, final
 
 from sideband.components import Usage
 from sideband.runs import Run, RunLink
 
-__all__ = ["Executed", "Graded", "Items", "Part", "Receiver", "Single", "is_error", "raisable"]
+__all__ = ["Executed", "Items", "Part", "Receiver", "Singles", "is_error", "raisable"]
 
 T = TypeVar("T")
 
@@ -104,6 +105,8 @@ class Items(Generic[T]):
         "values", "waiting",
     )  # fmt: skip
 
+    divisible = False
+
     def __init__(  # noqa: PLR0917 - as many as they are, since many are made
         self, receiver: Receiver, values: list[T], start: int, size: int, arrived: float, base: int = 0
     ) -> None:
@@ -159,85 +162,163 @@ class Items(Generic[T]):
             piece.costing(self.costs)
         return piece
 
-    @property
-    def gone(self) -> bool:
-        """Whether nobody waits for the results any more."""
-        return self.receiver.finished
+    def staying(self) -> Items[T] | None:
+        """Return itself, unless nobody waits for the results any more."""
+        return None if self.receiver.finished else self
+
+    def done(self, execution: Executed, own: list[Any]) -> None:
+        """Report the results."""
+        self.receiver.done(self, execution, own)
 
     def failed(self, error: BaseException) -> None:
         """Report that there will be none."""
         self.receiver.failed(error)
 
 
-class Single:
-    """One item that nobody watches: its value and a future, and nothing else, since there are many."""
+@final
+class Singles:
+    """Items of callers with one each who came together, equal in key and priority, and watched by nobody.
 
-    __slots__ = ("arrived", "future", "value", "waiting")
+    A value and a future for each, and nothing else, since there are many. While the part waits an item keeps
+    its place, whoever else goes or is executed.
+    """
+
+    __slots__ = (
+        "_holes", "_start", "arrived", "cost", "costs", "futures", "key", "priority", "values", "waiting",
+    )  # fmt: skip
 
     # The same for all, so that they need no room in each.
-    size = 1
     deadline = _NEVER
-    key: Hashable = None
-    priority: int = 0
-    cost: float = 0
-
-    def __init__(self, value: Any, future: asyncio.Future[Any], arrived: float) -> None:
-        """Resolve `future` with what becomes of `value`."""
-        self.value = value
-        self.future = future
-        self.arrived = arrived
-        self.waiting = True
-
-    def fitting(self, room: int, used: float, limit: float) -> int:  # noqa: ARG002 - as every part
-        """Tell whether the item fits into a batch that costs `used` already."""
-        return 1 if used + self.cost <= limit else 0
-
-    def split(self, count: int) -> Single:  # noqa: ARG002 - as every part
-        """Return itself: one item cannot be split."""
-        return self
-
-    def piece(self, start: int, count: int, arrived: float) -> Single:  # noqa: ARG002 - as every part
-        """Return itself, waiting anew."""
-        self.arrived = arrived
-        return self
-
-    @property
-    def gone(self) -> bool:
-        """Whether its caller has gone."""
-        return self.future.done()
-
-    def failed(self, error: BaseException) -> None:
-        """Fail the future, unless its caller has gone."""
-        if not self.future.done():
-            self.future.set_exception(raisable(error))
-
-
-@final
-class Graded(Single):
-    """A single item with a key, a priority or a cost."""
-
-    __slots__ = ("cost", "key", "priority")
+    divisible = True
 
     def __init__(  # noqa: PLR0917 - as many as they are, since many are made
         self,
-        value: Any,
-        future: asyncio.Future[Any],
         arrived: float,
-        key: Hashable,
-        cost: float,
-        priority: int,
+        values: list[Any],
+        futures: list[asyncio.Future[Any]],
+        costs: list[float],
+        key: Hashable = None,
+        priority: int = 0,
     ) -> None:
-        """Resolve `future` with what becomes of `value`."""
-        self.value = value
-        self.future = future
+        """Resolve `futures` with what becomes of the values; `costs` are empty where they cost nothing."""
         self.arrived = arrived
-        self.waiting = False
+        self.values = values
+        self.futures = futures
+        self.costs = costs
+        self.cost = sum(costs)
         self.key = key
-        self.cost = cost
         self.priority = priority
+        self.waiting = False
+        self._holes = 0
+        self._start = 0  # before it are holes alone
+
+    @property
+    def size(self) -> int:
+        """The number of items."""
+        return len(self.futures) - self._holes
+
+    def items(self) -> list[Any]:
+        """Return the items, not to be changed; for a part that waits no more."""
+        if self._holes:
+            self._keep([future is not _HOLE for future in self.futures])
+        return self.values
+
+    def holds(self, place: int) -> bool:
+        """Tell whether the item in this place still waits with the others; for a part that waits."""
+        return self.futures[place] is not _HOLE
+
+    def leave(self, place: int) -> float:
+        """Forget an item that waits; return its cost."""
+        cost: float = 0
+        self.futures[place] = self.values[place] = _HOLE
+        self._holes += 1
+        if self.costs:
+            cost, self.costs[place] = self.costs[place], 0
+            self.cost -= cost
+        return cost
+
+    def fitting(self, room: int, used: float, limit: float) -> int:
+        """Count how many of the first items fit into a batch that costs `used` already."""
+        if not self.costs:
+            return min(room, self.size)
+        count = 0
+        for place in range(self._start, len(self.futures)):
+            if self.futures[place] is not _HOLE:
+                used += self.costs[place]
+                if count == room or used > limit:
+                    break
+                count += 1
+        return count
+
+    def split(self, count: int) -> Singles:
+        """Take the first `count` items off as a part of their own."""
+        end = self._end_of(count)
+        first = self._range(self._start, end, self.arrived)
+        first._holes = end - self._start - count
+        # What stays keeps its place: in the place of the others are holes, at once, as a hole was made of each.
+        self.values[self._start : end] = self.futures[self._start : end] = [_HOLE] * (end - self._start)
+        self.cost -= first.cost
+        self._holes += count
+        self._start = end
+        return first
+
+    def _end_of(self, count: int) -> int:
+        if self._holes == self._start:
+            return self._start + count
+        waiting = (
+            place for place in range(self._start, len(self.futures)) if self.futures[place] is not _HOLE
+        )
+        return next(islice(waiting, count - 1, None)) + 1
+
+    def piece(self, start: int, count: int, arrived: float) -> Singles:
+        """Return some of the items as a part of their own; for a part that waits no more."""
+        return self._range(start, start + count, arrived)
+
+    def _range(self, start: int, stop: int, arrived: float) -> Singles:
+        values, futures, costs = self.values[start:stop], self.futures[start:stop], self.costs[start:stop]
+        return Singles(arrived, values, futures, costs, self.key, self.priority)
+
+    def staying(self) -> Singles | None:
+        """Return what somebody still waits for of a part that waits no more."""
+        self._keep([not future.done() for future in self.futures])
+        return self if self.futures else None
+
+    def _keep(self, chosen: list[bool]) -> None:
+        self.values = list(compress(self.values, chosen))
+        self.futures = list(compress(self.futures, chosen))
+        self.costs = list(compress(self.costs, chosen))
+        self.cost = sum(self.costs)
+        self._holes = self._start = 0
+
+    def done(self, execution: Executed, own: list[Any]) -> None:
+        """Give each caller its result; those who have gone get none."""
+        exceptional = execution.exceptional
+        for future, result in zip(self.futures, own, strict=True):
+            if exceptional and is_error(result):
+                _fail(future, result)
+                continue
+            try:
+                future.set_result(result)
+            except asyncio.InvalidStateError:
+                continue
+
+    def failed(self, error: BaseException) -> None:
+        """Report to each caller that there will be no result."""
+        for future in self.futures:
+            if future is not _HOLE:
+                _fail(future, error)
 
 
-Part = Items[Any] | Single
+_HOLE: Any = None
+"""What stands in the place of an item that waits no more."""
+
+
+def _fail(future: asyncio.Future[Any], error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(raisable(error))
+
+
+Part = Items[Any] | Singles
 """What waits in a serving's queue."""
 
 

@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from heapq import heapify, heappop, heappush
 from typing import Generic, TypeVar
 
@@ -46,7 +46,9 @@ class BatchPolicy(Generic[P]):
     ```
     """
 
-    __slots__ = ("_closed", "_count", "_expired", "_expiring", "_line", "gate", "in_line", "limits", "queue")
+    __slots__ = (
+        "_closed", "_count", "_expired", "_expiring", "_line", "gate", "growing", "in_line", "limits", "queue",
+    )  # fmt: skip
 
     def __init__(self, limits: Limits, *, keyed: bool = False) -> None:
         """Start empty.
@@ -57,9 +59,11 @@ class BatchPolicy(Generic[P]):
         """
         self.limits = limits
         self.queue: Lane[P] | Lanes[P] = Lanes(limits) if keyed else Lane(limits)
-        """What waits to be executed; a driver may add to it at once while it is shorter than `gate`."""
+        """What waits to be executed; while it is shorter than `gate`, a driver may tell it that a part has grown."""
         self.gate = limits.max_queue
         """How many items may wait in the queue; 0 while parts stand in line, and after `close`."""
+        self.growing: dict[Hashable, P] = {}
+        """Parts that may grow, by their marks; none once anything else is added, taken out or cut."""
         self.in_line = 0
         """Items that wait for room in the queue."""
         self._line: OrderedDict[P, None] = OrderedDict()
@@ -72,11 +76,6 @@ class BatchPolicy(Generic[P]):
     def waiting(self) -> int:
         """Items that wait in the queue."""
         return self.queue.waiting
-
-    @property
-    def pressing(self) -> bool:
-        """Whether a batch may have become due before its time since the last `cut`; `due` tells for certain."""
-        return self.queue.full or self.queue.waiting >= self.gate
 
     def offer(self, parts: Sequence[P], *, wait: bool = False) -> bool:
         """Let parts wait, all or none.
@@ -100,14 +99,29 @@ class BatchPolicy(Generic[P]):
         self._admit()
         return True
 
+    def grow(self, part: P, mark: Hashable) -> bool:
+        """Let a part wait that may grow, and keep it in `growing`; tell whether there was room.
+
+        Args:
+            part: without a deadline.
+            mark: of its key and priority; items that are equal in both may be put at its end, while it is kept.
+        """
+        if self.queue.waiting + part.size > self.gate:
+            return False
+        self.queue.add(part)
+        self.growing[mark] = part
+        return True
+
     def add(self, part: P) -> None:
         """Let a part wait in the queue, whether there is room or not."""
+        self.growing.clear()
         self.queue.add(part)
         if part.deadline != float("inf"):
             self._expire_later(part)
 
     def remove(self, part: P) -> int:
         """Take out what still waits of a part, wherever it stands; return how many items that were."""
+        self.growing.clear()
         if part.waiting:
             count = self.queue.remove(part)
         elif part in self._line:
@@ -118,6 +132,11 @@ class BatchPolicy(Generic[P]):
             return 0
         self._admit()
         return count
+
+    def shrunk(self, part: P, cost: float) -> None:
+        """Know that a part that waits in the queue has one item less, and that others of it still wait."""
+        self.queue.shrunk(part, cost)
+        self._admit()
 
     def due(self) -> float | None:
         """Return when the next batch is due if nothing more comes; None while nothing waits.
@@ -135,6 +154,7 @@ class BatchPolicy(Generic[P]):
             now: the time.
             free: how many partitions have nothing to execute.
         """
+        self.growing.clear()
         if self._expiring:
             self._expire(now)
         queue = self.queue
@@ -160,6 +180,7 @@ class BatchPolicy(Generic[P]):
 
     def drain(self) -> list[P]:
         """Take out everything that waits."""
+        self.growing.clear()
         drained = self.queue.drain() + list(self._line)
         self._line.clear()
         self.in_line = 0

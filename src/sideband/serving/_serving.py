@@ -6,8 +6,8 @@ import asyncio
 import dataclasses
 import functools
 import threading
-from asyncio import get_running_loop
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Hashable, Iterable, Sequence
+from threading import get_ident
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast, final
 
@@ -285,21 +285,22 @@ class Serving(SyncCalls[T, R]):
         if (
             engine is not None
             and timeout is None
+            and engine.thread == get_ident()
+            and engine.loop.is_running()
             and listeners() is None
-            and engine.loop is get_running_loop()
         ):
             # The hot path: a future for an item, and nothing else that waits.
             if priority or self._asking:
-                single = engine.submit_graded(value, priority, self._dispatcher.grading)
+                singles = engine.submit_graded(value, priority, self._dispatcher.grading)
             else:
-                single = engine.submit_one(value)
+                singles = engine.submit_one(value)
+            place = len(singles.futures) - 1
             try:
-                result: R = await single.future
-            except asyncio.CancelledError:
-                engine.withdraw((single,))
-                raise
-            except BaseException:
-                del single  # the error's traceback refers to this frame, and its future to the error
+                result: R = await singles.futures[place]
+            except BaseException as error:
+                if isinstance(error, asyncio.CancelledError):
+                    engine.withdraw_one(singles, place)
+                del singles  # the error's traceback refers to this frame, and a future to the error
                 raise
             return result
         return cast(

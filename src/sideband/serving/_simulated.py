@@ -41,6 +41,7 @@ class _Part:
     __slots__ = ("arrived", "call", "key", "size", "waiting")
 
     deadline = _NEVER
+    divisible = False
     priority = 0
     cost = 0.0
 
