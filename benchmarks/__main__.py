@@ -32,7 +32,7 @@ def main() -> int:
         publish(results.read(ROOT), systems, CASES, ROOT)
         return 0
     cases = chosen(options.what)
-    effort = Effort(2, 0.002, quick=True) if options.quick else Effort(options.rounds, options.sample / 1000)
+    effort = Effort(1, 0.002, quick=True) if options.quick else Effort(options.rounds, options.sample / 1000)
     started = time.monotonic()
     outcomes = asyncio.run(measure_all(cases, chosen_systems(systems, options.systems), effort))
     for name, outcome in outcomes.items():

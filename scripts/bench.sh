@@ -11,7 +11,10 @@ install() {
     echo "Installing what $lock pins (once; some minutes) …"
     # What the others need changes with it.
     [ "$1" = bench.txt ] && rm -rf "$environment" && scripts/python.sh -m venv "$environment"
-    "$environment/bin/python" -m pip --disable-pip-version-check install -qq --require-hashes -r "$lock"
+    "$environment/bin/python" -m pip --disable-pip-version-check install -qq --require-hashes -r "$lock" || {
+        echo "Not all of it can be had here. Installing one package after the other …"
+        "$environment/bin/python" scripts/install_each.py "$environment/bin/python" "$lock"
+    }
     cp "$lock" "$environment/$1"
 }
 
