@@ -98,7 +98,7 @@ class StreamedRun:
         self.token: Token[Run | None] | None = None
         """What makes the run no longer current, while a step of the body is going on."""
         self.wants_more: bool = False
-        """Whether a step wants more in its context than the run: `enter_step` knows."""
+        """Whether a step wants more in its context than the run: `enter_more` sets it."""
         # Taken out by the one who ends the run: `pop` is one step for all threads.
         self._open = [run]
         self.closers: list[asyncio.Future[None]] | None = None
@@ -124,6 +124,10 @@ class StreamedRun:
     def enter_step(self) -> None:
         """Make the run current, and its handlers' variables visible, in the consumer's context."""
         self.token = set_current(self.run)
+        self.enter_more()
+
+    def enter_more(self) -> None:
+        """Set in the consumer's context what a step wants there more than the run."""
         if self.scope is not None:
             self._scoped = current_scope.set(self.scope)
         if self._changed is not None:

@@ -84,10 +84,9 @@ def watch_generator(
                 raise
             except BaseException as error:  # noqa: BLE001 - thrown in by the consumer, for the source
                 step, sent = source.throw, error
-            if streamed.wants_more:  # as below
-                streamed.enter_step()
-            else:
-                streamed.token = set_current(run)
+            streamed.token = set_current(run)  # as below
+            if streamed.wants_more:
+                streamed.enter_more()
     except BaseException as error:
         _fail(streamed, source, error)
         raise
@@ -161,11 +160,10 @@ async def watch(
                 raise
             except BaseException as error:  # noqa: BLE001 - thrown in by the consumer, for the source
                 step, sent = athrow, error
-            # Written out, without a call where the run is all that the step wants: this is felt at each chunk.
+            # Written out, without a call of `enter_step`: this is felt at each chunk.
+            streamed.token = set_current(run)
             if streamed.wants_more:
-                streamed.enter_step()
-            else:
-                streamed.token = set_current(run)
+                streamed.enter_more()
     except BaseException as error:
         await _afail(streamed, source, error)
         raise
