@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
 from sideband.observe._changes import leave, show_changes
@@ -17,10 +17,7 @@ from sideband.observe._lifecycle import (
     wait_ending,
     wait_start,
 )
-from sideband.observe._returned import watch_returned
 from sideband.observe._signature import Signature
-from sideband.observe._streamed import ObservedAsyncGenerator, watch_generator
-from sideband.observe._tap import Tap, listen
 from sideband.runs import Component
 from sideband.scope._scope import current_run, listeners, set_current
 
@@ -96,7 +93,7 @@ def component(
         if is_component(function):
             return function
         signature = Signature(function, checked, name, type)
-        made = _returning(function, signature) if stream else _wrap(function, signature)
+        made = _stream_wrapper(function, signature, returned=True) if stream else _wrap(function, signature)
         made.__sideband_component__ = True  # type: ignore[attr-defined] # a mark on a function
         return cast("Callable[P, R]", made)
 
@@ -111,11 +108,22 @@ def is_component(function: object) -> bool:
 def _wrap(function: Callable[..., Any], signature: Signature) -> Callable[..., Any]:
     if inspect.iscoroutinefunction(function):
         return _coroutine(function, signature)
-    if inspect.isasyncgenfunction(function):
-        return _async_generator(function, signature)
-    if inspect.isgeneratorfunction(function):
-        return _generator(function, signature)
+    if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+        return _stream_wrapper(function, signature)
     return _plain(function, signature)
+
+
+def _stream_wrapper(
+    function: Callable[..., Any], signature: Signature, *, returned: bool = False
+) -> Callable[..., Any]:
+    # What watches streams is a third of what watching takes to load: it is loaded with the first that there is.
+    from sideband.observe import _streaming  # noqa: PLC0415
+
+    if returned:
+        return _streaming.returning(function, signature)
+    if inspect.isasyncgenfunction(function):
+        return _streaming.async_generator(function, signature)
+    return _streaming.generator(function, signature)
 
 
 def _plain(function: Callable[..., Any], signature: Signature) -> Callable[..., Any]:
@@ -126,8 +134,7 @@ def _plain(function: Callable[..., Any], signature: Signature) -> Callable[..., 
             return function(*args, **kwargs)
         run = signature.begin(found, args, kwargs)
         if signature.streamed:
-            tapped, args, kwargs = signature.tapped(args, kwargs)
-            listen(run, tapped, asynchronous=False)
+            args, kwargs = signature.shown(run, args, kwargs, asynchronous=False)
         token, changed = set_current(run), None
         try:
             skip(run, start(run))
@@ -157,8 +164,7 @@ def _coroutine(function: Callable[..., Any], signature: Signature) -> Callable[.
             return await function(*args, **kwargs)
         run = signature.begin(found, args, kwargs)
         if signature.streamed:
-            tapped, args, kwargs = signature.tapped(args, kwargs)
-            listen(run, tapped, asynchronous=True)
+            args, kwargs = signature.shown(run, args, kwargs, asynchronous=True)
         token, changed = set_current(run), None
         try:
             pending = start(run)
@@ -176,53 +182,5 @@ def _coroutine(function: Callable[..., Any], signature: Signature) -> Callable[.
         finally:
             leave(token, changed)
             del run, token, changed  # as above
-
-    return call
-
-
-def _generator(function: Callable[..., Generator[Any, Any, Any]], signature: Signature) -> Callable[..., Any]:
-    @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        found = listeners()
-        if found is None:
-            return (yield from function(*args, **kwargs))
-        info, value, tapped = signature.info(args), signature.input(args, kwargs), None
-        if signature.streamed:
-            tapped, args, kwargs = signature.tapped(args, kwargs)
-        return (yield from watch_generator(info, value, found, function(*args, **kwargs), tapped=tapped))
-
-    return call
-
-
-def _async_generator(function: Callable[..., Any], signature: Signature) -> Callable[..., Any]:
-    @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        def tap() -> tuple[Any, Tap | None]:
-            tapped, own_args, own_kwargs = signature.tapped(args, kwargs)
-            return function(*own_args, **own_kwargs), tapped
-
-        info, value = signature.info(args), signature.input(args, kwargs)
-        # Who listens is known at the first pull; until then the generator is made of what was given.
-        source = function(*args, **kwargs)
-        return ObservedAsyncGenerator(info, value, source, tap=tap if signature.streamed else None)
-
-    return call
-
-
-def _returning(function: Callable[..., Any], signature: Signature) -> Callable[..., Any]:
-    if not inspect.iscoroutinefunction(function):
-        msg = f"stream=True is for a coroutine function that returns a stream, got {function!r}"
-        raise TypeError(msg)
-
-    @functools.wraps(function)
-    async def call(*args: Any, **kwargs: Any) -> Any:
-        found = listeners()
-        if found is None:
-            return await function(*args, **kwargs)
-        run = signature.begin(found, args, kwargs)
-        tapped: Tap | None = None
-        if signature.streamed:
-            tapped, args, kwargs = signature.tapped(args, kwargs)
-        return await watch_returned(run, functools.partial(function, *args, **kwargs), tapped)
 
     return call

@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, final, get_origin
+from typing import TYPE_CHECKING, Any, final, get_origin
 
 from sideband.handlers import Listeners
 from sideband.observe._lifecycle import begin
-from sideband.observe._tap import Tap, tap
 from sideband.runs import Component, Run, RunInfo
+
+if TYPE_CHECKING:
+    from sideband.observe._tap import Tap
 
 __all__ = ["Signature", "takes_stream"]
 
@@ -75,10 +77,23 @@ class Signature:
             named[self._variadic] = own[len(self._names) :]
         return {**named, **kwargs}
 
+    def shown(
+        self, run: Run, args: tuple[Any, ...], kwargs: dict[str, Any], *, asynchronous: bool
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments of a call as `tapped` has them; the run's handlers start with copies of the stream."""
+        from sideband.observe._tap import listen  # noqa: PLC0415
+
+        tapped, args, kwargs = self.tapped(args, kwargs)
+        listen(run, tapped, asynchronous=asynchronous)
+        return args, kwargs
+
     def tapped(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Tap | None, tuple[Any, ...], dict[str, Any]]:
         """Return the arguments of a call with a tap in place of the stream, if one was given."""
+        # Loaded with the first function that takes a stream, as what watches streams is.
+        from sideband.observe._tap import tap  # noqa: PLC0415
+
         name = self.streamed
         place = self._skip + self._names.index(name) if name in self._names else -1
         if 0 <= place < len(args):
