@@ -23,7 +23,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks.guard.counting import ENVIRONMENT, ROOT, Count, count_import, count_path, valgrind
+from benchmarks.guard.counting import (
+    ENVIRONMENT,
+    ROOT,
+    Count,
+    CountingError,
+    count_import,
+    count_path,
+    valgrind,
+)
 from benchmarks.guard.paths import PATHS, YARDSTICK, walk
 from benchmarks.guard.verdicts import Verdict, bound_for, move_bounds, read_bounds, table
 
@@ -65,7 +73,11 @@ def main() -> int:
     if program is None:
         print("SKIPPED: nothing was counted, since valgrind is not installed and could not be.")
         return SKIPPED
-    return compare(count(program, chosen), bounds or {}, move=options.move)
+    try:
+        counts = count(program, chosen)
+    except CountingError as error:
+        sys.exit(str(error))
+    return compare(counts, bounds or {}, move=options.move)
 
 
 def count(program: str, names: list[str]) -> dict[str, Count]:

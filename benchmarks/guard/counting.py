@@ -19,7 +19,7 @@ PATHS = Path(__file__).parent / "paths.py"
 MARK = "getppid"
 MARKS = 9
 SECONDS = 300.0
-"""Within which a path has been walked, even where the machine is busy."""
+"""Within which a path has been walked, or valgrind installed, even where the machine is busy."""
 
 # Nothing else of the caller's environment: it changes what Python does, and where objects lie.
 ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONPATH": str(ROOT / "src"), "LC_ALL": "C.UTF-8"}
@@ -51,8 +51,18 @@ def valgrind() -> str | None:
         return found
     print("Installing valgrind (once) …", flush=True)
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["update", "-qq"], ["install", "-qq", "--no-install-recommends", "valgrind"]):
-        subprocess.run(["apt-get", *command], check=False, env=environment, stdout=subprocess.DEVNULL)
+    for command in (["update", "-qq"], ["install", "-qq", "-y", "--no-install-recommends", "valgrind"]):
+        try:
+            subprocess.run(
+                ["apt-get", *command],
+                check=False,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                timeout=SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            print(f"apt-get {command[0]} took more than {SECONDS:g} s.")
     return shutil.which("valgrind")
 
 
