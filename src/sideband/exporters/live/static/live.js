@@ -25,7 +25,9 @@ function filter() {
   return { kind: value("kind"), outcome: value("outcome"), name: value("name"), metadata: value("metadata") };
 }
 
-/** @type {Run[] | undefined} the outermost runs as they were when the list was left alone */
+/** @type {Run[]} the outermost runs that are shown */
+let outermost = [];
+/** @type {Run[] | undefined} what they were when the list was left alone */
 let held;
 /** @type {HTMLElement | undefined} */
 let more;
@@ -79,7 +81,7 @@ function order(/** @type {Run[]} */ roots) {
     held = undefined;
     return { roots, above: 0 };
   }
-  held ??= roots;
+  held ??= outermost;
   const there = new Map(roots.map((run) => [run.number, run]));
   const kept = held.map((run) => there.get(run.number)).filter((run) => run !== undefined);
   const known = new Set(held.map((run) => run.number));
@@ -89,6 +91,7 @@ function order(/** @type {Run[]} */ roots) {
 function drawRuns() {
   const found = store.matching(filter());
   const { roots, above } = order(store.roots(found?.shown));
+  outermost = roots;
   const lines = store.lines(roots, found);
   tree.show(lines);
   drawMore(above);
@@ -167,21 +170,26 @@ function select(id, focus = false) {
   void details.show(id, focus);
 }
 
+/** Show what is looked for now, from the top. */
+function anew() {
+  held = undefined;
+  outermost = store.roots(undefined);
+  tree.grid.scrollTop = 0;
+  remember(details.id);
+  drawRuns();
+}
+
 let typing = 0;
 form.addEventListener("input", () => {
   clearTimeout(typing);
   typing = setTimeout(() => {
-    held = undefined;
-    remember(details.id);
-    drawRuns();
+    anew();
   }, 120);
 });
 form.addEventListener("submit", (event) => event.preventDefault());
 find("clear").addEventListener("click", () => {
   for (const field of form.querySelectorAll("input, select[name]")) /** @type {HTMLInputElement} */ (field).value = "";
-  held = undefined;
-  remember(details.id);
-  drawRuns();
+  anew();
 });
 for (const button of form.querySelectorAll("[data-no-script]")) /** @type {HTMLElement} */ (button).hidden = true;
 
