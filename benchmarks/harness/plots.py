@@ -9,7 +9,7 @@ from typing import Any
 import matplotlib as mpl
 from benchmarks.harness.case import Case
 from benchmarks.harness.figures import Row, headline, line
-from benchmarks.harness.report import OWN, number, unit
+from benchmarks.harness.report import OWN, number, rank, unit
 from benchmarks.harness.systems import System
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -72,7 +72,7 @@ def _bars(axis: Axes, case: Case, rows: Rows, systems: Mapping[str, System]) -> 
     values = {
         name: {level: headline(case, row)[0] for level, row in row.items()} for name, row in rows.items()
     }
-    order = sorted(rows, key=lambda name: values[name][max(values[name])], reverse=case.better == "less")
+    order = sorted(rows, key=lambda name: rank(case, rows[name]), reverse=True)
     least = _scale(axis, [value for row in values.values() for value in row.values()])
     thick = 0.84 / len(levels)
     for place, name in enumerate(order):

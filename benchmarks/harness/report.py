@@ -87,7 +87,7 @@ def summary(found: Mapping[str, Any], systems: Mapping[str, System], cases: Mapp
         rows = found["cases"][name]["systems"]
         levels = sorted(case.targets) or sorted({level for row in rows.values() for level in row})
         peers = [peer for peer in rows if peer != OWN and levels[-1] in rows[peer]]
-        peers.sort(key=lambda peer: _rank(case, rows[peer]))
+        peers.sort(key=lambda peer: rank(case, rows[peer]))
         shown = [f"{systems[peer].title} {_brief(case, rows[peer], levels)}" for peer in peers[:PEERS_SHOWN]]
         counted = f", {' / '.join(f'{level:,}' for level in levels)} {case.level}" if case.level else ""
         own = f"**{_brief(case, rows[OWN], levels)}** {unit(case)}" if OWN in rows else ""
@@ -135,7 +135,7 @@ def _section(case: Case, outcome: Mapping[str, Any], systems: Mapping[str, Syste
 
 
 def _order(case: Case, rows: Mapping[str, Mapping[int, Row]]) -> list[str]:
-    return sorted(rows, key=lambda name: _rank(case, rows[name]))
+    return sorted(rows, key=lambda name: rank(case, rows[name]))
 
 
 def _table(case: Case, rows: Mapping[str, Mapping[int, Row]], systems: Mapping[str, System]) -> Iterator[str]:
@@ -153,9 +153,11 @@ def _table(case: Case, rows: Mapping[str, Mapping[int, Row]], systems: Mapping[s
         yield f"| *target* | {' | '.join(cells)} |"
 
 
-def _rank(case: Case, rows: Mapping[int, Row]) -> float:
-    best, _ = headline(case, rows[max(rows)])
-    return best if case.better == "less" else -best
+def rank(case: Case, rows: Mapping[int, Row]) -> float:
+    """Return a number that is the less the better a system is: at the last level that has a target, or else the last."""
+    level = max([level for level in rows if level in case.targets], default=max(rows))
+    shown, _ = headline(case, rows[level])
+    return shown if case.better == "less" else -shown
 
 
 def _cell(case: Case, row: Row) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from benchmarks.harness.case import Case
 from benchmarks.harness.driver import Effort, Outcome
-from benchmarks.harness.report import document, number, summary, terminal
+from benchmarks.harness.report import document, number, rank, summary, terminal
 from benchmarks.harness.results import FILE, read, write
 from benchmarks.harness.systems import Answer, System
 from benchmarks.harness.text import replace
@@ -42,6 +42,14 @@ OUTCOMES = {
     "share": Outcome({name: {1: {"best": best, "median": 0.5, "rounds": 3}} for name, best in (("sideband", 0.9), ("slow", 0.6))}),
 }  # fmt: skip
 ALL = SYSTEMS | {name: System(name, name.title(), "", {}) for name in ("absent", "broken")}
+
+
+def test_systems_are_ranked_where_there_is_a_target() -> None:
+    """A level beyond the last target is shown, and decides nothing."""
+    latency = Case("lone", "serving", "Lone", level="percentile", levels=(50, 99), targets={50: 100.0})
+
+    assert rank(latency, {50: row(20.0), 99: row(900.0)}) == 20.0
+    assert rank(latency, {99: row(900.0)}) == 900.0
 
 
 @pytest.fixture
