@@ -62,18 +62,33 @@ def test_what_is_told_again_after_its_tree_is_gone_is_no_new_tree() -> None:
     assert forest.done == 2
 
 
-def test_of_the_runs_of_one_parent_the_latest_are_kept_and_the_others_counted() -> None:
-    """A parent of a hundred thousand runs takes no more room than one of fifty; failed ones stay."""
+def test_many_runs_of_one_parent_that_are_alike_become_one() -> None:
+    """A parent of a hundred thousand runs takes no more room than one of fifty; failed ones stay as they are."""
     forest = Forest()
     forest.tell([node(1)])
     forest.tell([node(2, 1, outcome="error")])
     for order in range(3, 1_003):
-        forest.tell([node(order, 1, outcome="ok")])
+        forest.tell([node(order, 1, name=f"part {order % 2}", outcome="ok", duration=0.5, output_tokens=1)])
 
     (root,) = forest.roots
     assert len(root.children) < 60
     assert root.children[0].outcome == "error"
-    assert sum(root.folded.values()) + len(root.children) == 1_001
+    alike = [child for child in root.children if child.name == "part 1"]
+    assert sum(child.count for child in alike) == 500
+    assert sum(child.duration or 0.0 for child in alike) == 250.0
+    assert root.used[1] == 1_000
+
+
+def test_of_many_runs_of_one_parent_that_are_not_alike_the_oldest_are_counted() -> None:
+    """By their kind, with what was inside of them."""
+    forest = Forest()
+    forest.tell([node(1)])
+    for order in range(2, 1_002, 2):
+        forest.tell([node(order, 1, outcome="ok"), node(order + 1, order, kind="Agent", outcome="ok")])
+
+    (root,) = forest.roots
+    assert len(root.children) < 60
+    assert root.folded["Tool"] == root.folded["Agent"] == 500 - len(root.children)
 
 
 def test_usage_counts_once_whoever_tells_it() -> None:

@@ -111,10 +111,29 @@ def test_a_tree_that_ended_stays_without_the_text_that_it_streamed() -> None:
     assert drawn(found, 60, 20) == []
 
 
+def test_among_many_runs_those_alike_stand_on_one_line_wherever_they_are() -> None:
+    """A few are shown in their order."""
+    found = Forest()
+    found.tell([node(1, kind="Workflow", name="index")])
+    for order in range(2, 202, 2):
+        found.tell([
+            node(order, 1, kind="Loader", name="read", outcome="ok", duration=0.01),
+            node(order + 1, 1, kind="Transformer", name="cut", outcome="ok", duration=0.02),
+        ])  # fmt: skip
+    found.tell([node(1, kind="Workflow", name="index", outcome="ok", duration=3.0)])
+    lines = [line.plain for line in Picture(UNICODE).ended(found.take_ended(), width=40, now=NOW)]
+
+    assert lines == [
+        "✓ Workflow index                   3.0 s",
+        "├─ ✓ Loader read \N{MULTIPLICATION SIGN}100              10 ms",
+        "└─ ✓ Transformer cut \N{MULTIPLICATION SIGN}100          20 ms",
+    ]
+
+
 def test_of_very_many_trees_those_that_failed_are_shown_and_the_others_counted() -> None:
     """A thousand trees a frame would be read by nobody."""
     found = Forest()
-    found.tell([node(order, name=f"run {order % 2}", outcome="ok") for order in range(1, 1_001)])
+    found.tell([node(order, name=f"run {order}", outcome="ok") for order in range(1, 1_001)])
     found.tell([node(1_001, name="bad", outcome="error", error=("ValueError: no",))])
     lines = [line.plain for line in Picture(UNICODE).ended(found.take_ended(), width=60, now=NOW)]
 

@@ -1,6 +1,6 @@
 """The trees of runs that go on, and of those that have just ended. May import the nodes.
 
-1. What is kept is bounded: of the runs of one parent that ended well the latest, the others are counted.
+1. What is kept is bounded: of many runs of one parent that ended well those alike become one, and the oldest are counted.
 2. A tree is done when its root is. A run that goes on in a root that ended is a root from then on.
 3. A batch that ended well is counted: those whom it served stay, and tell of it.
 4. A run whose parent is not known is a root.
@@ -35,6 +35,7 @@ class Forest:
         self._roots: dict[str, Node] = {}
         self._ended: deque[Node] = deque()
         self._latest: dict[str, int] = {}
+        self._crowded: dict[str, Node] = {}
         self.left_out = 0
         """Trees that were not taken in time, and runs for which there was no room."""
         self.running = 0
@@ -83,6 +84,7 @@ class Forest:
             if known is not None and known.running:
                 known.outcome = outcome
                 self._end(known)
+        self._fold()
 
     def forget(self, ids: Iterable[str]) -> None:
         """Leave out runs of which nothing more will be told."""
@@ -90,6 +92,7 @@ class Forest:
             if node.running:
                 node.outcome = "lost"
                 self._end(node)
+        self._fold()
 
     def lose(self, process: str) -> None:
         """End the runs of a process that is gone: nobody will tell how they ended."""
@@ -124,7 +127,8 @@ class Forest:
         else:
             one, other = parent.used_inside, node.used
             parent.used_inside = (one[0] + other[0], one[1] + other[1], one[2] + other[2])
-            self._fold(parent)
+            if len(parent.children) > _DONE_KEPT:
+                self._crowded[parent.id] = parent
 
     def _above(self, node: Node) -> Iterator[Node]:
         above = self._nodes.get(node.parent or "")
@@ -155,19 +159,31 @@ class Forest:
             self._ended.popleft()
             self.left_out += 1
 
-    def _fold(self, parent: Node) -> None:
-        """Count the oldest run that ended well, where there are too many to keep."""
-        if len(parent.children) <= _DONE_KEPT:
-            return
-        for place, child in enumerate(parent.children[:_DONE_KEPT]):
-            if is_done_well(child):
-                for node in child.walk():
-                    parent.fold(node.kind)
-                    for kind, count in node.folded.items():
-                        parent.fold(kind, count)
-                    self._nodes.pop(node.id, None)
-                del parent.children[place]
-                return
+    def _fold(self) -> None:
+        """Make room in parents of too many: runs that are alike become one, and of the others the oldest are counted."""
+        for parent in self._crowded.values():
+            alike: dict[tuple[str, str, str], Node] = {}
+            children: list[Node] = []
+            for child in parent.children:
+                likeness = child.likeness
+                if likeness is None or alike.setdefault(likeness, child) is child:
+                    children.append(child)
+                else:
+                    alike[likeness].absorb(child)
+                    self._nodes.pop(child.id, None)
+            done = [child for child in children if is_done_well(child)]
+            dropped = {id(child) for child in done[:-_DONE_KEPT]}
+            for child in done[:-_DONE_KEPT]:
+                self._count(child, parent)
+            parent.children = [child for child in children if id(child) not in dropped]
+        self._crowded.clear()
+
+    def _count(self, child: Node, parent: Node) -> None:
+        for node in child.walk():
+            parent.fold(node.kind, node.count)
+            for kind, count in node.folded.items():
+                parent.fold(kind, count)
+            self._nodes.pop(node.id, None)
 
 
 def is_done_well(node: Node) -> bool:

@@ -1,7 +1,8 @@
 """Which runs of a tree are shown, and in what order, where there is room for some of them. May import the forest.
 
 1. A run that goes on or failed is shown before one that is done; of those done the latest.
-2. Runs of one parent that are alike, done and have nothing inside stand on one line, with their number.
+2. Runs of one parent that are alike, done and have nothing inside stand on one line, with their number, if they follow
+   each other, or where there are many.
 3. What is left out is counted, where it would stand.
 4. Everything is a loop over what is shown, not a recursion: a program may nest as deep as it likes.
 """
@@ -20,6 +21,8 @@ from sideband.exporters.console._node import Node
 __all__ = ["Row", "Settings", "grouped", "live_rows", "tree_rows"]
 
 _MOST_CAUSES: Final = 3
+_FEW: Final = 24
+"""Of so many runs their order says more than their number."""
 _LEVELS: Final = ((4, True), (1, True), (0, True), (0, False))
 """How many of the done runs of a parent are shown, and whether streamed text is: the first that fits is taken."""
 
@@ -61,7 +64,7 @@ def live_rows(roots: Sequence[Node], budget: int, max_depth: int = 8) -> list[Ro
 def tree_rows(root: Node, budget: int, max_depth: int = 8) -> list[Row]:
     """Return what is shown of a tree that has ended, in at most `budget` lines."""
     rows = list(islice(_rows([root], Settings(max_depth)), budget + 1))
-    return _cut(rows, budget, sum(1 for _ in root.walk()))
+    return _cut(rows, budget, sum(node.count for node in root.walk()))
 
 
 def _cut(rows: list[Row], budget: int, runs: int) -> list[Row]:
@@ -69,7 +72,7 @@ def _cut(rows: list[Row], budget: int, runs: int) -> list[Row]:
     if len(rows) <= budget:
         return rows
     kept = rows[: max(0, budget - 1)]
-    shown = sum(len(row.nodes) for row in kept if row.sort == "run")
+    shown = sum(node.count for row in kept if row.sort == "run" for node in row.nodes)
     return [*kept, Row("left out", (), text=f"{max(1, runs - shown):,} more")][:budget]
 
 
@@ -82,19 +85,22 @@ def _rows(roots: Iterable[Node], settings: Settings) -> Iterator[Row]:
             waiting.extend(reversed(list(_below(row.nodes[0], row.trunks, settings))))
 
 
-def grouped(nodes: Iterable[Node]) -> Iterator[list[Node]]:
-    """Give the runs, those in a row that are alike, done and have nothing inside together."""
-    for alike, found in groupby(nodes, _likeness):
-        if alike is None:
-            yield from ([node] for node in found)
-        else:
-            yield list(found)
+def grouped(nodes: Iterable[Node]) -> list[list[Node]]:
+    """Return the runs, those together that are alike, done and have nothing inside: in a row, or among many anywhere."""
+    in_a_row: list[list[Node]] = []
+    for likeness, found in groupby(nodes, _likeness):
+        group = list(found)
+        in_a_row += [[node] for node in group] if likeness is None else [group]
+    if len(in_a_row) <= 2 or sum(node.count for group in in_a_row for node in group) <= _FEW:
+        return in_a_row
+    anywhere: dict[object, list[Node]] = {}
+    for group in in_a_row:
+        anywhere.setdefault(group[0].likeness or id(group), []).extend(group)
+    return list(anywhere.values())
 
 
 def _likeness(node: Node) -> tuple[str, str, str] | None:
-    if node.outcome != "ok" or node.children or node.folded:
-        return None
-    return node.kind, node.name, node.process
+    return node.likeness
 
 
 def _below(node: Node, trunks: tuple[bool, ...], settings: Settings) -> Iterator[Row]:
@@ -113,14 +119,14 @@ def _below(node: Node, trunks: tuple[bool, ...], settings: Settings) -> Iterator
 def _chosen(node: Node, settings: Settings, *, deep: bool) -> tuple[list[list[Node]], Counter[str]]:
     """Return what is shown inside of a run, and what is not by its kind: of what is done well, all but the latest."""
     left_out = Counter(node.folded)
-    groups = list(grouped(node.children))
+    groups = grouped(node.children)
     well = [group for group in groups if is_done_well(group[0])]
     kept = len(well) if settings.done is None else settings.done
     dropped = groups if deep else well[: max(0, len(well) - kept)]
     for group in dropped:
         for root in group:
             for inside in root.walk():
-                left_out[inside.kind] += 1
+                left_out[inside.kind] += inside.count
                 left_out.update(inside.folded)
     gone = {id(group) for group in dropped}
     return [group for group in groups if id(group) not in gone], left_out
@@ -129,5 +135,4 @@ def _chosen(node: Node, settings: Settings, *, deep: bool) -> tuple[list[list[No
 def _told(kinds: Counter[str], most: int = 3) -> str:
     """Say what runs that are left out are: "12 more: 8 Tool, 4 ChatModel"."""
     words = [f"{count:,} {kind}" for kind, count in kinds.most_common(most)]
-    others = len(kinds) - len(words)
-    return f"{kinds.total():,} more: {', '.join(words)}" + (f" and {others} other kinds" if others else "")
+    return f"{kinds.total():,} more: {', '.join(words)}" + (", others" if len(kinds) > most else "")

@@ -104,12 +104,12 @@ _SHORTENED: Final = {"red", _ABOUT}
 _FRAMES_A_SECOND = 8
 
 
-def run_line(node: Node, prefix: str, *, width: int, now: float, marks: Marks, count: int = 1) -> Line:
-    """Return a run on one line of at most `width` cells; `count` says how many alike it stands for."""
+def run_line(node: Node, prefix: str, *, width: int, now: float, marks: Marks) -> Line:
+    """Return a run on one line of at most `width` cells."""
     line = Line().add(prefix, _DIM).add(*_sign(node, now, marks))
     line.add(f" {node.kind}", _KINDS.get(node.kind, _DIM)).add(f" {node.name}", "bold")
-    if count > 1:
-        line.add(f" {marks.times}{count}", _DIM)
+    if node.count > 1:
+        line.add(f" {marks.times}{node.count:,}", _DIM)
     if node.process:
         line.add(f" [{node.process}]", _DIM)
     return joined(line, _details(node, now, marks), _clock(node, now), width=width, marks=marks)

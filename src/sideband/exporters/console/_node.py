@@ -47,6 +47,8 @@ class Node:
     """The items of a batch."""
     facts: tuple[str, ...] = ()
     """What else is worth a word: the size of its batch, the time it waited, its last event."""
+    count: int = 1
+    """For how many runs it stands: of several alike its time, tokens and cost are what they took together."""
     children: list[Node] = field(default_factory=list["Node"])
     folded: dict[str, int] = field(default_factory=dict[str, int])
     """By their kind, how many that were inside of it are not kept any more."""
@@ -65,6 +67,24 @@ class Node:
             max(self.output_tokens, below[1]),
             max(self.cost or 0.0, below[2]),
         )
+
+    @property
+    def likeness(self) -> tuple[str, str, str] | None:
+        """What it has in common with runs that may stand on one line with it; None where it stands alone."""
+        if self.outcome != "ok" or self.children or self.folded:
+            return None
+        return self.kind, self.name, self.process
+
+    def absorb(self, other: Node) -> None:
+        """Stand for another run, too, that is alike."""
+        self.count += other.count
+        self.duration = (self.duration or 0.0) + (other.duration or 0.0)
+        self.input_tokens += other.input_tokens
+        self.output_tokens += other.output_tokens
+        self.chunks += other.chunks
+        if other.cost is not None:
+            self.cost = (self.cost or 0.0) + other.cost
+        self.facts, self.about = (), ""
 
     def fold(self, kind: str, count: int = 1) -> None:
         """Count a run that is not kept any more."""
@@ -93,7 +113,7 @@ class Node:
             waiting.extend(reversed(node.children))
 
 
-_OWN = {"parent", "children", "folded", "failed_inside", "used_inside"}
+_OWN = {"parent", "count", "children", "folded", "failed_inside", "used_inside"}
 _TOLD = [field.name for field in fields(Node) if field.name not in _OWN]
 
 

@@ -58,7 +58,7 @@ class Picture:
 
     def plain(self, root: Node, *, now: float) -> str:
         """Return a tree that has ended on one line without any style, for where there is no terminal."""
-        runs = sum(1 for _ in root.walk()) + sum(sum(node.folded.values()) for node in root.walk())
+        runs = sum(node.count + sum(node.folded.values()) for node in root.walk())
         told = replace(root, facts=(*([f"{runs:,} runs"] if runs > 1 else []), *root.facts))
         told.used_inside = root.used_inside
         return plain_line(told, now=now, marks=self._marks)
@@ -69,10 +69,7 @@ class Picture:
     def _line(self, row: Row, width: int, now: float) -> Line:
         marks = self._marks
         if row.sort == "run":
-            node = row.nodes[0] if len(row.nodes) == 1 else _mean(row.nodes)
-            return run_line(
-                node, self._prefix(row.trunks), width=width, now=now, marks=marks, count=len(row.nodes)
-            )
+            return run_line(_together(row.nodes), self._prefix(row.trunks), width=width, now=now, marks=marks)
         if row.sort == "left out":
             return self._left_out(row.text, self._prefix(row.trunks), width)
         prefix = "".join(marks.trunk if goes_on else "   " for goes_on in row.trunks)
@@ -111,14 +108,13 @@ def _is_failed(node: Node) -> bool:
     return node.outcome in {"error", "lost"} or node.failed_inside
 
 
-def _mean(nodes: Sequence[Node]) -> Node:
-    """Return a run that stands for several: the mean of their times, the sum of the rest."""
-    told = replace(
-        nodes[0], facts=(), about="", duration=sum(node.duration or 0.0 for node in nodes) / len(nodes)
-    )
-    told.input_tokens = sum(node.input_tokens for node in nodes)
-    told.output_tokens = sum(node.output_tokens for node in nodes)
-    costs = [node.cost for node in nodes if node.cost is not None]
-    told.cost = sum(costs) if costs else None
-    told.chunks = sum(node.chunks for node in nodes)
+def _together(nodes: Sequence[Node]) -> Node:
+    """Return one run that stands for several, with the mean of their times."""
+    first = nodes[0]
+    if len(nodes) == first.count == 1:
+        return first
+    told = replace(first)
+    for node in nodes[1:]:
+        told.absorb(node)
+    told.duration = (told.duration or 0.0) / told.count
     return told
