@@ -83,6 +83,14 @@ def test_in_forty_columns_numbers_are_left_out_and_not_cut() -> None:
     ]
 
 
+def test_a_batch_is_drawn_as_boxes_that_are_filled() -> None:
+    """While it is executed."""
+    found = Forest()
+    found.tell([node(1, kind="Batch", name="embed", started=9.5, done=5.0, total=8.0)])
+
+    assert drawn(found, 40, 5)[0] == "⠋ Batch embed  ▪▪▪▪▪▫▫▫ 5/8       500 ms"
+
+
 def test_where_the_encoding_has_no_signs_there_are_letters() -> None:
     """A tree in ASCII."""
     assert all(line.isascii() for line in drawn(forest(), 72, 20, ASCII))

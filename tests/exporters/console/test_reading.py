@@ -91,6 +91,20 @@ async def test_a_call_of_a_serving_tells_of_its_batch_its_wait_and_its_progress(
     assert seen(history)[0].facts[1].startswith("queued ")
 
 
+async def test_a_batch_tells_how_full_it_is() -> None:
+    """Its items, and how many there may be."""
+
+    async def work(batch: Batch[int]) -> list[int]:
+        return list(batch)
+
+    history = History()
+    async with Serving(work, batch_size=8, callbacks=[history]) as serving:
+        await serving.dispatch_many([1, 2, 3])
+    (batch,) = seen(history)
+
+    assert (batch.kind, batch.done, batch.total, batch.size) == ("Batch", 3, 8, 3)
+
+
 @given(st.text(), st.integers(2, 40))
 def test_clean_text_has_one_line_and_nothing_that_drives_a_terminal(text: str, limit: int) -> None:
     """Nor more letters than it may have."""

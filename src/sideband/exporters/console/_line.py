@@ -31,6 +31,7 @@ _DIM: Final = "bright_black"
 _ABOUT: Final = "bright_black italic"
 _BAR: Final = "green"
 _BAR_CELLS = 12
+_MOST_BOXES = 32
 _LEAST_NAME = 12
 _LEAST_DETAIL = 6
 
@@ -47,6 +48,8 @@ class Marks:
     trunk: str
     full: str
     empty: str
+    box: str
+    no_box: str
     dot: str
     more: str
     times: str
@@ -61,6 +64,8 @@ UNICODE: Final = Marks(
     trunk="│  ",
     full="━",
     empty="─",
+    box="▪",
+    no_box="▫",
     dot=" · ",
     more="…",
     times="\N{MULTIPLICATION SIGN}",
@@ -74,6 +79,8 @@ ASCII: Final = Marks(
     trunk="|  ",
     full="#",
     empty="-",
+    box="#",
+    no_box="-",
     dot=", ",
     more="...",
     times="x",
@@ -223,6 +230,10 @@ def _dollars(cost: float) -> str:
 
 
 def _bar(node: Node, marks: Marks) -> str:
+    if node.kind == "Batch" and node.total <= _MOST_BOXES:
+        filled = int(min(node.done, node.total))
+        boxes = marks.box * filled + marks.no_box * (int(node.total) - filled)
+        return f"{boxes} {node.done:,.0f}/{node.total:,.0f}"
     part = min(1.0, max(0.0, node.done / node.total))
     full = math.floor(part * _BAR_CELLS)
     bar = marks.full * full + marks.empty * (_BAR_CELLS - full)

@@ -12,6 +12,8 @@ from typing import Any, Final, cast
 
 from sideband.exporters.console._node import Node, duration
 from sideband.exporters.history import Record
+from sideband.exporters.history._progress import Progress
+from sideband.runs import Component
 
 __all__ = ["clean", "from_wire", "node_of", "to_wire"]
 
@@ -47,6 +49,7 @@ def clean(text: str, limit: int = _TEXT) -> str:
 def node_of(record: Record) -> Node:
     """Return what is shown of a run, by what is known of it now."""
     outcome = record.outcome
+    done, total = _filled(record) if record.component is Component.BATCH else record.progress
     return Node(
         id=str(record.number),
         kind=record.component.value,
@@ -63,8 +66,8 @@ def node_of(record: Record) -> Node:
         input_tokens=record.input_tokens,
         output_tokens=record.output_tokens,
         cost=record.cost,
-        done=record.progress[0],
-        total=record.progress[1],
+        done=done,
+        total=total,
         about=_about(record.input),
         size=_size(record),
         facts=tuple(_facts(record)),
@@ -92,7 +95,8 @@ def _tail(record: Record) -> str:
 
 
 def _facts(record: Record) -> Iterable[str]:
-    if size := _size(record):
+    size = _size(record)
+    if size and (record.component is not Component.BATCH or not _filled(record)[1]):
         yield f"batch of {size:,}"
     if isinstance(waited := record.attributes.get("queue_time"), float):
         yield f"queued {duration(waited)}"
@@ -102,6 +106,12 @@ def _facts(record: Record) -> Iterable[str]:
         names = [event.name for event in list(record.events) if event.name not in _UNTOLD]
         if names:
             yield clean(names[-1], 40)
+
+
+def _filled(record: Record) -> Progress:
+    """Return how many items are in a batch, and how many may be."""
+    limit = record.attributes.get("max_batch_size")
+    return float(_size(record)), float(limit) if isinstance(limit, int) else 0.0
 
 
 def _size(record: Record) -> int:
