@@ -18,7 +18,7 @@ from sideband.graph._errors import (
     UnknownCheckpointError,
     UnknownNodeError,
 )
-from sideband.graph._execution import BranchTaken, InputsMerged, NodeSkipped
+from sideband.graph._events import BranchTaken, InputsMerged, NodeSkipped
 from sideband.graph._graph import Graph
 from sideband.graph._mapping import Field, Static, field, static
 from sideband.graph._pause import Question, Resume, interrupt

@@ -62,7 +62,7 @@ class Draft:
 
     def add_passthrough(self, key: str, merge: Merge | None = None) -> None:
         """Write down a node that gives what it is given."""
-        shape = shape_of(_pass, key, key, Component.PASSTHROUGH)._replace(passes=True)
+        shape = replace(shape_of(_pass, key, key, Component.PASSTHROUGH), passes=True)
         self.nodes.append(Node(key, shape, merge))
 
     def add_branch(self, source: str, condition: Condition, targets: Mapping[Any, str]) -> None:

@@ -12,11 +12,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from types import CoroutineType
-from typing import Any, NamedTuple, TypeVar, cast, final
+from typing import Any, TypeVar, cast, final
 
 from sideband.components import from_jsonable
 from sideband.errors import Interrupted
 from sideband.graph._errors import BranchError, InterruptError, NothingLeftError, StepLimitError
+from sideband.graph._events import BranchTaken, InputsMerged, NodeSkipped
 from sideband.graph._flow import copies, is_stream, merged, stream_of, value_of, values_of
 from sideband.graph._intake import stream_for, value_for, wait_for
 from sideband.graph._kept import keep
@@ -26,11 +27,18 @@ from sideband.graph._plan import Branch, Hook, Node, Plan
 from sideband.graph._schedule import END, START, AllOf, Ready, Schedule, Steps
 from sideband.graph._state import current_level
 from sideband.observe._bound import Bound, Values
-from sideband.scope._scope import current, current_scope, get_current, get_current_scope
+from sideband.scope._scope import (
+    current,
+    current_scope,
+    get_current,
+    get_current_scope,
+    reset_current_scope,
+    set_current_scope,
+)
 from sideband.streams import Stream, from_iterable
 from sideband.streams._waits import together
 
-__all__ = ["BranchTaken", "Execution", "InputsMerged", "NodeSkipped"]
+__all__ = ["Execution"]
 
 T = TypeVar("T")
 
@@ -38,26 +46,6 @@ _NOTHING: Any = object()
 
 _PAUSED: Any = object()
 """What a node gives that waits for an answer."""
-
-
-class BranchTaken(NamedTuple):
-    """The payload of a graph's event "branch": where a branch led."""
-
-    source: str
-    targets: tuple[str, ...]
-
-
-class NodeSkipped(NamedTuple):
-    """The payload of a graph's event "skip": a node that no branch chose."""
-
-    node: str
-
-
-class InputsMerged(NamedTuple):
-    """The payload of a graph's event "merge": a node that several nodes led to."""
-
-    node: str
-    sources: tuple[str, ...]
 
 
 @final
@@ -159,12 +147,20 @@ class Execution:
         node = plan.nodes[key]
         value = None if key in self._resumed else await self._input(node, inputs)
         while True:
-            if self._pause is None:
-                output = await self._call(node, value)
-            else:
+            if self._pause is not None:
                 output = await self._call_or_pause(node, value)
                 if output is _PAUSED:
                     return []
+            elif not node.plain:
+                output = await self._call(node, value)
+            else:  # as `_call`, whose call is felt at each node
+                shape, token = node.shape, set_current_scope(self._scope.node(node.key))
+                try:
+                    output = shape.call(value)
+                    if shape.awaits or output.__class__ is CoroutineType:
+                        output = await output
+                finally:
+                    reset_current_scope(token)
             follower = plan.direct.get(node.key)
             if follower is None:
                 return await self._deliver(node.key, output)
@@ -180,13 +176,13 @@ class Execution:
         if node.before is not None and not begun:
             value = await self._before(node.before, node, value)
         scope = self._scope.node(node.key)
-        token = current_scope.set(scope)
+        token = set_current_scope(scope)
         try:
             output = shape.call(value)
             if shape.awaits or output.__class__ is CoroutineType:
                 output = await output
         finally:
-            current_scope.reset(token)
+            reset_current_scope(token)
         if shape.gives_stream:
             output = self._opened(output, scope)
         if node.after is not None:

@@ -40,6 +40,13 @@ class Node:
     after: Hook | None = None
     intake: Intake | None = None
     """In a workflow, what it takes from whom."""
+    plain: bool = field(init=False)
+    """Whether there is nothing to it but a call of its function, and what that gives is a value."""
+
+    def __post_init__(self) -> None:
+        """See once how it is executed."""
+        plain = self.before is None and self.after is None and not self.shape.gives_stream
+        object.__setattr__(self, "plain", plain)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import CoroutineType
 from typing import Any, NamedTuple, final
 
@@ -73,7 +73,7 @@ def retried(shape: Shape, key: str, retry: Retry) -> Shape:
     """
     if shape.takes_stream or shape.gives_stream:
         raise TypeError(f"{key!r} takes or gives a stream, so it cannot be retried: part of it would be gone")
-    return shape._replace(call=_again(shape.call, key, retry), awaits=True)
+    return replace(shape, call=_again(shape.call, key, retry), awaits=True)
 
 
 def _again(call: Callable[[Any], Any], key: str, retry: Retry) -> Callable[[Any], Awaitable[Any]]:

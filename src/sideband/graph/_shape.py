@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple, get_origin
 
 from sideband.graph._types import UNKNOWN, chunk_of, hints
@@ -30,7 +31,8 @@ class Wanted(NamedTuple):
     required: bool
 
 
-class Shape(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Shape:
     """How to call what stands in a node, and what it takes and gives."""
 
     call: Callable[[Any], Any]

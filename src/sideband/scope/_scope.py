@@ -35,9 +35,11 @@ __all__ = [
     "node",
     "propagate",
     "reset_current",
+    "reset_current_scope",
     "restore",
     "scope_of",
     "set_current",
+    "set_current_scope",
 ]
 
 P = ParamSpec("P")
@@ -109,7 +111,11 @@ current_scope: ContextVar[Scope] = ContextVar("sideband_scope", default=_ROOT)
 
 # Bound once: looking a method up on a variable costs more than calling it, and each run does so often.
 set_current, get_current, reset_current = current.set, current.get, current.reset
-get_current_scope = current_scope.get
+set_current_scope, get_current_scope, reset_current_scope = (
+    current_scope.set,
+    current_scope.get,
+    current_scope.reset,
+)
 
 
 def listeners() -> Listeners | None:
