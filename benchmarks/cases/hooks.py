@@ -14,6 +14,7 @@ CASES = (
         "Asynchronous call",
         targets={0: 0.2, 1: 3.0, 3: 6.0},
         highlight=True,
+        pictured=True,
         about="A coroutine function that returns its argument is awaited; each handler counts the start and the end.",
     ),
     Case(
@@ -37,6 +38,7 @@ CASES = (
         least=1000,
         targets={0: 0.1, 1: 0.7, 3: 1.2},
         highlight=True,
+        pictured=True,
         about="A stream of thousands of chunks is read; each handler counts the chunks.",
     ),
     Case(
@@ -55,6 +57,7 @@ CASES = (
         step=NODES,
         targets={0: 2.0, 1: 5.0, 3: 9.0},
         highlight=True,
+        pictured=True,
         about="Ten nodes, each of which returns what it is given; each handler counts the starts and ends of nodes and chain.",
     ),
     Case(
@@ -93,6 +96,7 @@ CASES = (
         fresh=True,
         timeout=600.0,
         highlight=True,
+        pictured=True,
         about="How much the process grows at most while the stream is read, by a consumer that keeps nothing.",
     ),
     Case(

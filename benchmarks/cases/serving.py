@@ -35,6 +35,7 @@ CASES = (
         targets={256: 1.6, 1024: 1.6},
         step=1024,
         highlight=True,
+        pictured=True,
         about="Callers that send one item after the other, through a function that hands back its batch, 256 items at "
         "most.",
     ),
@@ -74,6 +75,7 @@ CASES = (
         targets={1: 0.5, 16: 0.5},
         step=1024,
         highlight=True,
+        pictured=True,
         about="Lists of 64 items, sent whole, executed in batches of at most 256.",
     ),
     Case(

@@ -50,6 +50,8 @@ class Case:
     straight_from: int = 0
     """The first level of the straight line."""
     highlight: bool = False
-    """Whether the front page shows it."""
+    """Whether the front page's table shows it."""
+    pictured: bool = False
+    """Whether the front page's picture shows it."""
     about: str = ""
     """What the report says of it."""

@@ -18,6 +18,8 @@ from matplotlib.figure import Figure
 PAPER, INK, FAINT = "#ffffff", "#1f2328", "#8b949e"
 OWN_SHADES = ("#9ec9f5", "#4593e8", "#0b57b0")
 PEER_SHADES = ("#dfe3e8", "#b5bcc6", "#7d8793")
+# What is less than this is nothing, and no reason for a scale that shows it.
+LOST = 0.01
 TARGET = "#d1242f"
 LINES = ("#b5651d", "#5a7d3a", "#8a5aa8", "#b0455a", "#3d8b8b", "#7d8793")
 STYLE: dict[str, Any] = {
@@ -48,7 +50,8 @@ def draw(
         if case.line:
             own = {name: row for name, row in rows.items() if name == OWN}
             panels += [(_straight, case, own)] if own else []
-        panels += [(_lines if case.line else _bars, case, rows)] if rows else []
+        # One bar alone says no more than its figure.
+        panels += [(_lines if case.line else _bars, case, rows)] if len(rows) > 1 else []
     if not panels:
         return
     width = min(width, len(panels))
@@ -63,7 +66,7 @@ def draw(
             for axis in axes[len(members) :]:
                 axis.set_visible(False)
         for ending, metadata in (("svg", {"Date": None}), ("png", None)):
-            figure.savefig(where.with_suffix(f".{ending}"), dpi=144, metadata=metadata)
+            figure.savefig(where.with_suffix(f".{ending}"), dpi=120, metadata=metadata)
 
 
 def _bars(axis: Axes, case: Case, rows: Rows, systems: Mapping[str, System]) -> None:
@@ -74,7 +77,7 @@ def _bars(axis: Axes, case: Case, rows: Rows, systems: Mapping[str, System]) -> 
     }
     order = sorted(rows, key=lambda name: rank(case, rows[name]), reverse=True)
     least = _scale(axis, [value for row in values.values() for value in row.values()])
-    thick = 0.84 / len(levels)
+    thick, near = 0.84 / len(levels), 3.0 if axis.get_xscale() == "log" else 1.3
     for place, name in enumerate(order):
         for number_of, level in enumerate(levels):
             if level in values[name]:
@@ -86,7 +89,7 @@ def _bars(axis: Axes, case: Case, rows: Rows, systems: Mapping[str, System]) -> 
                 if name == OWN and (target := case.targets.get(level)):
                     axis.plot([target] * 2, [y - thick / 2, y + thick / 2], color=TARGET, linewidth=1.5)
                     # The label stands behind a mark that it would otherwise cover.
-                    ends += [target] if value < target < 3 * value else []
+                    ends += [target] if value < target < value * near else []
                 axis.annotate(f" {number(value)}", (max(ends), y), va="center", fontsize=6)
     axis.set_yticks(range(len(order)), [systems[name].title for name in order])
     for label, name in zip(axis.get_yticklabels(), order, strict=True):
@@ -105,7 +108,7 @@ def _shade(name: str, place: int, levels: int) -> str:
 
 def _scale(axis: Axes, values: Sequence[float]) -> float:
     """Choose the scale that shows all values with room for their labels, and return the least that it can show."""
-    positive = [value for value in values if value > 0] or [1.0]
+    positive = [value for value in values if value > LOST] or [1.0]
     most = max(positive)
     if most < 30 * min(positive):
         axis.set_xlim(0, most * 1.2)
@@ -120,7 +123,7 @@ def _straight(axis: Axes, case: Case, rows: Rows, systems: Mapping[str, System])
     """Draw this project's growth, and the straight line that fits it best."""
     points = _points(case, rows[OWN])
     axis.plot(*zip(*points, strict=True), "o", markersize=4, color=OWN_SHADES[-1])
-    axis.set(title=case.title, xlabel=case.level, ylabel=unit(case))
+    axis.set(title=case.title, xlabel=case.level, ylabel=case.unit)
     if _wide(case):
         axis.set(xscale="log", yscale="log")
     # A figure over the bare path may be lost in the noise, and is no point of a line then.
@@ -144,7 +147,7 @@ def _lines(axis: Axes, case: Case, rows: Rows, systems: Mapping[str, System]) ->
     axis.set_yscale("log")
     if _wide(case):
         axis.set_xscale("log")
-    axis.set(title=f"{case.title}: all", xlabel=case.level, ylabel=unit(case))
+    axis.set(title=f"{case.title}: all", xlabel=case.level, ylabel=case.unit)
     axis.legend(frameon=False, fontsize=7)
 
 

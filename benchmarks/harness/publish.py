@@ -25,13 +25,8 @@ def publish(
     images = root / "docs" / "images"
     for group, members in groups(found, cases).items():
         draw(members, found, systems, images / f"bench-{group}")
-    shown = [case for case in cases.values() if case.highlight and case.name in found["cases"]]
-    draw(
-        [case for case in shown if len(found["cases"][case.name]["systems"]) > 1],
-        found,
-        systems,
-        images / "bench",
-    )
+    shown = [case for case in cases.values() if case.pictured and case.name in found["cases"]]
+    draw(shown, found, systems, images / "bench")
 
 
 def copy(root: Path) -> None:

@@ -63,7 +63,10 @@ def document(found: Mapping[str, Any], systems: Mapping[str, System], cases: Map
     """Return what the page of benchmarks shows of the results: where, when, with what; a picture a group, a table a case."""
     lines = [_where(found, systems), ""]
     for group, members in groups(found, cases).items():
-        lines += [f"## {group.capitalize()}", "", f"![{group}](images/bench-{group}.svg)", ""]
+        lines += [f"## {group.capitalize()}", ""]
+        # One bar alone says no more than its figure.
+        if any(case.line or len(found["cases"][case.name]["systems"]) > 1 for case in members):
+            lines += [f"![{group}](images/bench-{group}.svg)", ""]
         for case in members:
             lines += [*_section(case, found["cases"][case.name], systems), ""]
     return "\n".join(lines)
