@@ -93,7 +93,7 @@ function drawRuns() {
   const { roots, above } = order(store.roots(found?.shown));
   outermost = roots;
   const lines = store.lines(roots, found);
-  tree.show(lines);
+  tree.show(lines, store.byId.get(details.id ?? "")?.number);
   drawMore(above);
   drawKept(found ? found.hits.size : store.runs.size);
   drawEmpty(lines.length === 0);
@@ -162,12 +162,11 @@ function remember(id) {
 /** @param {string | undefined} id @param {boolean} [focus] */
 function select(id, focus = false) {
   remember(id);
+  void details.show(id, focus);
   const run = id === undefined ? undefined : store.byId.get(id);
   for (let above = run && store.runs.get(run.parent ?? 0); above; above = store.runs.get(above.parent ?? 0)) store.open(above, true);
   drawRuns();
-  tree.select(run?.number);
-  if (run) tree.reveal(run.number);
-  void details.show(id, focus);
+  if (run) tree.goTo(run.number);
 }
 
 /** Show what is looked for now, from the top. */
@@ -178,6 +177,9 @@ function anew() {
   remember(details.id);
   drawRuns();
 }
+
+/** The run that the address asks for; its line is gone to as soon as it is there. */
+let asked = new URL(location.href).searchParams.get("run") ?? undefined;
 
 let typing = 0;
 form.addEventListener("input", () => {
@@ -192,6 +194,13 @@ find("clear").addEventListener("click", () => {
   anew();
 });
 for (const button of form.querySelectorAll("[data-no-script]")) /** @type {HTMLElement} */ (button).hidden = true;
+
+/** Go to the run that the address asks for, once. */
+function arrive() {
+  const id = asked;
+  asked = undefined;
+  if (id && id === details.id && store.byId.has(id)) requestAnimationFrame(() => select(id));
+}
 
 // -- the axis ------------------------------------------------------------------------------------------
 
@@ -208,6 +217,7 @@ const stream = new Stream(
   (message) => {
     store.apply(message);
     if (!message.more) soon();
+    if (!message.more && asked) arrive();
     const shown = message.rows.find((/** @type {Run} */ run) => run.id === details.id);
     if (shown) details.changed(!running(shown));
   },
@@ -224,6 +234,5 @@ pause.addEventListener("click", () => {
   pause.textContent = stream.paused ? "Go on" : "Pause";
 });
 
-const asked = new URL(location.href).searchParams.get("run");
 if (asked) void details.show(asked);
-remember(asked ?? undefined);
+remember(asked);

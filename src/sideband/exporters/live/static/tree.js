@@ -74,19 +74,35 @@ export class Tree {
     this.draw();
   }
 
-  /** @param {Line[]} lines */
-  show(lines) {
+  /** @param {Line[]} lines @param {number | undefined} selected the number of the run whose details are shown */
+  show(lines, selected) {
+    const [anchor, before] = this.#anchor();
     this.#lines = lines;
+    this.#selected = selected;
     this.#places = new Map(lines.map((line, index) => [line.run.number, index]));
+    const moved = (this.#places.get(anchor) ?? before) - before;
+    if (moved) {
+      this.body.style.height = `${lines.length * this.height}px`;
+      this.grid.scrollTop += moved * this.height;
+    }
     this.grid.setAttribute("aria-rowcount", String(lines.length + 1));
     if (this.#active === undefined || !this.#places.has(this.#active)) this.#active = lines[0]?.run.number;
     this.draw();
   }
 
-  /** @param {number | undefined} number */
-  select(number) {
-    this.#selected = number;
-    if (number !== undefined && this.#places.has(number)) this.#active = number;
+  /** The line that stays where it is, and its place: the keyboard's if it is in sight, else the first; none at the top. */
+  #anchor() {
+    if (this.atTop) return [-1, 0];
+    const first = Math.ceil(this.grid.scrollTop / this.height);
+    const active = this.#places.get(this.#active ?? -1) ?? -1;
+    const place = active >= first && active < first + this.grid.clientHeight / this.height ? active : first;
+    return [this.#lines[place]?.run.number ?? -1, place];
+  }
+
+  /** Let the keyboard go on from a run, and bring its line into sight. @param {number} number */
+  goTo(number) {
+    this.#active = number;
+    this.reveal(number);
     this.draw();
   }
 
