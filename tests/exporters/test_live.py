@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import subprocess
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
@@ -377,3 +379,21 @@ async def test_it_works_inside_of_fastapis_kind_of_application_behind_a_prefix()
 
         assert '"/api/watch/static/live.js"' in page
         assert (await client.get(f"{url}/api/watch/static/live.js")).status_code == 200
+
+
+def test_without_its_packages_it_says_how_to_install_them() -> None:
+    """And the history works without them."""
+    code = """
+import sys
+sys.modules["starlette.applications"] = sys.modules["starlette"] = None
+from sideband.exporters import History
+try:
+    from sideband.exporters import live_view
+except ImportError as error:
+    print(error, len(History()))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60
+    )
+
+    assert 'pip install "sideband[live]"' in done.stdout

@@ -3,7 +3,14 @@
 Stands on the packages of the extra `live`: jinja2, sse-starlette, starlette; `access` on none of them.
 """
 
-from sideband.exporters.live._application import LiveView, live_view
+from sideband.errors import MissingExtraError
 from sideband.exporters.live.access import Access
+
+try:
+    from sideband.exporters.live._application import LiveView, live_view
+except ModuleNotFoundError as error:
+    if error.name not in ("jinja2", "sse_starlette", "starlette"):
+        raise
+    raise MissingExtraError("live", error.name) from error
 
 __all__ = ["Access", "LiveView", "live_view"]
