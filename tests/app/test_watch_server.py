@@ -108,6 +108,16 @@ def test_a_line_may_come_in_pieces(served: Served) -> None:
     assert [root.name for root in served.forest.roots] == ["é"]
 
 
+def test_what_is_told_in_several_lines_is_seen_at_once(served: Served) -> None:
+    """A tree that has ended already is whole when it is shown."""
+    connection = served.connect()
+    served.send(connection, {"runs": [run(1, outcome="ok")], "gone": [], "more": True})
+    assert served.forest.take_ended() == []
+    served.send(connection, {"runs": [run(2, parent="1", outcome="ok")], "gone": []})
+
+    assert [len(list(root.walk())) for root in served.forest.take_ended()] == [2]
+
+
 def test_runs_that_were_never_told_are_counted(served: Served) -> None:
     """The watcher says how many it did not see."""
     served.send(served.connect(), {"runs": [], "gone": [], "unseen": 1200})
@@ -125,6 +135,7 @@ HOSTILE = [
     b"1" * 100_000 + b"\n",
     json.dumps({"runs": [run(1)] * 10_001, "gone": []}).encode() + b"\n",
     b"x" * 16_500_000,
+    (json.dumps({"runs": [run(1)] * 1_000, "gone": [], "more": True}).encode() + b"\n") * 11,
 ]
 
 

@@ -17,6 +17,7 @@ from typing import Any, Final, Self, cast, final
 
 from sideband.app.errors import WatchError
 from sideband.exporters.console._forest import Forest
+from sideband.exporters.console._node import Node
 from sideband.exporters.console._reading import clean, from_wire
 
 __all__ = ["WatchServer"]
@@ -118,7 +119,13 @@ class WatchServer:
         runs, gone = _listed(told.get("runs")), _listed(told.get("gone"))
         label = process.label
         nodes = [from_wire(run, label) for run in runs]
-        self._forest.tell(node for node in nodes if node is not None)
+        process.told += [node for node in nodes if node is not None]
+        if len(process.told) > _MOST_RUNS:
+            raise _NotUnderstoodError
+        if told.get("more") is True:  # a tree is not to be seen in parts
+            return
+        self._forest.tell(process.told)
+        process.told = []
         self._forest.forget(f"{label}/{number}" for number in gone)
         unseen: Any = told.get("unseen")
         if isinstance(unseen, int) and 0 < unseen < 10**12:
@@ -169,6 +176,8 @@ class _Process:
     def __init__(self) -> None:
         self.label: str | None = None
         """None until it has told who it is."""
+        self.told: list[Node] = []
+        """Runs of which the rest is still to come."""
         self._parts: list[bytes] = []
         self._size = 0
 

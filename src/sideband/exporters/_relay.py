@@ -34,7 +34,8 @@ CAPTURE: Final = "SIDEBAND_WATCH_CAPTURE"
 
 _SECONDS: Final = 0.1
 _SEND_SECONDS: Final = 30.0
-_MAX_RUNS: Final = 2_000
+_MAX_RUNS: Final = 10_000
+_RUNS_A_LINE: Final = 500
 
 
 @final

@@ -126,6 +126,16 @@ def test_the_runs_of_a_process_that_is_gone_end_as_lost() -> None:
     assert [root.process for root in forest.roots] == ["b"]
 
 
+def test_runs_of_which_nothing_more_will_be_told_are_left_out_and_counted() -> None:
+    """They did not fail, so they are no tree that ended; what goes on in them does."""
+    forest = Forest()
+    forest.tell([node(1), node(2, 1), node(3, 2), node(4)])
+    forest.forget(["/1", "/4", "/9"])
+
+    assert [root.name for root in forest.roots] == ["run 2"]
+    assert (forest.running, forest.left_out, forest.failed, forest.take_ended()) == (2, 2, 0, [])
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> list[list[tuple[int, int, bool]]]:
     """Draw trees, and how far they are at each look: (order, parent, ended)."""

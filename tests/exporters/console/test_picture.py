@@ -150,6 +150,21 @@ def test_of_very_many_trees_those_that_failed_are_shown_and_the_others_counted()
     assert lines[-1] == "… 984 more trees that ended well"
 
 
+def test_of_very_many_trees_that_failed_the_rest_are_counted_too() -> None:
+    """There is a bound for them as well."""
+    found = Forest()
+    found.tell(
+        [
+            node(order, name=f"run {order}", outcome="error", error=("ValueError: no",))
+            for order in range(1, 1_001)
+        ]
+    )
+    lines = [line.plain for line in Picture(UNICODE).ended(found.take_ended(), width=60, now=NOW)]
+
+    assert len(lines) == 65
+    assert lines[-1] == "… 936 more trees, of which 936 failed"
+
+
 def test_a_plain_line_tells_of_the_whole_tree() -> None:
     """Sign, kind, name, time, error, and how many runs there were."""
     found = Forest()

@@ -120,7 +120,7 @@ class console:  # noqa: N801 - used as a function: `with console():`
             self._outputs = Outputs(self._screen)
         else:
             self._display = _display.PlainDisplay(out, seen)
-        self._history = History(max_runs=4_000, max_bytes=8_000_000, max_value=2_000, max_chunks=64, max_events=8,
+        self._history = History(max_runs=10_000, max_bytes=8_000_000, max_value=2_000, max_chunks=64, max_events=8,
                                 capture=capture, redact=redact)  # fmt: skip
         self._forest, self._feed = Forest(), Feed(self._history)
         self._seconds = 1 / frames_per_second

@@ -76,7 +76,7 @@ class TerminalDisplay:
     def close(self, forest: Forest, now: float) -> None:
         width = self._console.width - 1
         lines = self._picture.ended([*forest.take_ended(), *forest.roots], width=width, now=now)
-        self._screen.draw([], self._styled(lines))
+        self._screen.draw([], self._styled([*lines, *self._picture.farewell(forest, width=width)]))
         self._screen.stop()
 
     def _styled(self, lines: Sequence[Line]) -> list[str]:

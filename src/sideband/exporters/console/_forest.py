@@ -17,7 +17,7 @@ from sideband.exporters.console._node import Node
 __all__ = ["Forest"]
 
 _DONE_KEPT: Final = 48
-_ENDED_KEPT: Final = 4_096
+_ENDED_KEPT: Final = 20_000
 _MOST: Final = 20_000
 
 
@@ -87,17 +87,24 @@ class Forest:
         self._fold()
 
     def forget(self, ids: Iterable[str]) -> None:
-        """Leave out runs of which nothing more will be told."""
+        """Leave out runs of which nothing more will be told; how many is counted."""
         for node in [self._nodes[key] for key in ids if key in self._nodes]:
             if node.running:
-                node.outcome = "lost"
-                self._end(node)
-        self._fold()
+                self.left_out += 1
+                self.running -= 1
+                self._roots.pop(node.id, None)
+                self._leave(node)
+                around = self._nodes.get(node.parent or "")
+                if around is not None:
+                    around.children.remove(node)
 
     def lose(self, process: str) -> None:
         """End the runs of a process that is gone: nobody will tell how they ended."""
-        lost = [node for node in self._nodes.values() if node.process == process]
-        self.forget(node.id for node in sorted(lost, key=lambda node: -node.order))
+        lost = [node for node in self._nodes.values() if node.process == process and node.running]
+        for node in sorted(lost, key=_order, reverse=True):
+            node.outcome = "lost"
+            self._end(node)
+        self._fold()
 
     def _add(self, node: Node) -> None:
         if len(self._nodes) >= _MOST:
@@ -145,19 +152,26 @@ class Forest:
             tokens_in, tokens_out, cost = root.used
             self.tokens += tokens_in + tokens_out
             self.cost += cost
-        for node in list(root.walk()):
-            for child in [child for child in node.children if child.running]:
-                node.children.remove(child)
-                child.parent = None
-                self._roots[child.id] = child
-        for node in root.walk():
-            self._nodes.pop(node.id, None)
+        self._leave(root)
         if root.kind == "Batch" and is_done_well(root):  # its callers tell of it
             return
         self._ended.append(root)
         if len(self._ended) > _ENDED_KEPT:
             self._ended.popleft()
             self.left_out += 1
+
+    def _leave(self, root: Node) -> None:
+        """Forget a tree, but for what goes on in it, which are trees by themselves from then on."""
+        waiting = [root]
+        while waiting:
+            node = waiting.pop()
+            self._nodes.pop(node.id, None)
+            going_on = [child for child in node.children if child.running]
+            node.children = [child for child in node.children if not child.running]
+            waiting += node.children
+            for child in going_on:
+                child.parent = None
+                self._roots[child.id] = child
 
     def _fold(self) -> None:
         """Make room in parents of too many: runs that are alike become one, and of the others the oldest are counted."""

@@ -51,38 +51,37 @@ class Row:
     text: str = ""
 
 
-def live_rows(roots: Sequence[Node], budget: int, max_depth: int = 8) -> list[Row]:
-    """Return what is shown of runs that go on, in at most `budget` lines."""
+def live_rows(roots: Sequence[Node], running: int, budget: int, max_depth: int = 8) -> list[Row]:
+    """Return what is shown of trees in which so many runs go on, in at most `budget` lines."""
     rows: list[Row] = []
     for done, tails in _LEVELS:
         rows = list(islice(_rows(roots, Settings(max_depth, done, tails)), budget + 1))
         if len(rows) <= budget:
             return rows
-    return _cut(rows, budget, sum(1 for root in roots for node in root.walk() if node.running))
+    shown = sum(node.running for row in rows[: budget - 1] if row.sort == "run" for node in row.nodes)
+    return [*rows[: max(0, budget - 1)], Row("left out", (), text=f"{max(1, running - shown):,} more")][
+        :budget
+    ]
 
 
 def tree_rows(root: Node, budget: int, max_depth: int = 8) -> list[Row]:
     """Return what is shown of a tree that has ended, in at most `budget` lines."""
     rows = list(islice(_rows([root], Settings(max_depth)), budget + 1))
-    return _cut(rows, budget, sum(node.count for node in root.walk()))
-
-
-def _cut(rows: list[Row], budget: int, runs: int) -> list[Row]:
-    """Leave out what is beyond the budget, and say how many of the runs are not shown."""
     if len(rows) <= budget:
         return rows
-    kept = rows[: max(0, budget - 1)]
-    shown = sum(node.count for row in kept if row.sort == "run" for node in row.nodes)
-    return [*kept, Row("left out", (), text=f"{max(1, runs - shown):,} more")][:budget]
+    shown = sum(node.count for row in rows[: budget - 1] if row.sort == "run" for node in row.nodes)
+    left_out = sum(node.count for node in root.walk()) - shown
+    return [*rows[: max(0, budget - 1)], Row("left out", (), text=f"{max(1, left_out):,} more")]
 
 
 def _rows(roots: Iterable[Node], settings: Settings) -> Iterator[Row]:
-    waiting: list[Row] = [Row("run", (), [root]) for root in roots][::-1]
-    while waiting:
-        row = waiting.pop()
-        yield row
-        if row.sort == "run" and len(row.nodes) == 1:
-            waiting.extend(reversed(list(_below(row.nodes[0], row.trunks, settings))))
+    for root in roots:
+        waiting = [Row("run", (), [root])]
+        while waiting:
+            row = waiting.pop()
+            yield row
+            if row.sort == "run" and len(row.nodes) == 1:
+                waiting.extend(reversed(list(_below(row.nodes[0], row.trunks, settings))))
 
 
 def grouped(nodes: Iterable[Node]) -> list[list[Node]]:

@@ -20,6 +20,7 @@ __all__ = ["Picture"]
 _LEAST_WIDTH: Final = 20
 _ENDED_ROWS: Final = 24
 _ENDED_ROWS_A_FRAME: Final = 16
+_FAILED_ROWS_A_FRAME: Final = 64
 
 
 @final
@@ -36,7 +37,7 @@ class Picture:
         if not forest.roots or height < 1:
             return []
         width = max(width, _LEAST_WIDTH)
-        rows = live_rows(forest.roots, height - 1, self._max_depth)
+        rows = live_rows(forest.roots, forest.running, height - 1, self._max_depth)
         return [*self._lines(rows, width, now), self._summary(forest, width)]
 
     def ended(self, roots: Iterable[Node], *, width: int, now: float) -> list[Line]:
@@ -45,7 +46,7 @@ class Picture:
         lines: list[Line] = []
         left_out: list[Node] = []
         for group in grouped(roots):
-            if len(lines) >= _ENDED_ROWS_A_FRAME and not _is_failed(group[0]):
+            if len(lines) >= (_FAILED_ROWS_A_FRAME if _is_failed(group[0]) else _ENDED_ROWS_A_FRAME):
                 left_out += group
             elif len(group) > 1:
                 lines += self._lines([Row("run", (), group)], width, now)
@@ -53,8 +54,18 @@ class Picture:
                 rows = tree_rows(group[0], _ENDED_ROWS, self._max_depth)
                 lines += self._lines(rows, width, now)
         if left_out:
-            lines.append(self._left_out(f"{len(left_out):,} more trees that ended well", "", width))
+            failed = sum(map(_is_failed, left_out))
+            which = f", of which {failed:,} failed" if failed else " that ended well"
+            lines.append(self._left_out(f"{len(left_out):,} more trees{which}", "", width))
         return lines
+
+    def farewell(self, forest: Forest, *, width: int) -> list[Line]:
+        """Return a line about what was not shown, if there is anything."""
+        if not forest.left_out:
+            return []
+        return [
+            self._left_out(f"{forest.left_out:,} runs were too many to follow", "", max(width, _LEAST_WIDTH))
+        ]
 
     def plain(self, root: Node, *, now: float) -> str:
         """Return a tree that has ended on one line without any style, for where there is no terminal."""
@@ -100,6 +111,8 @@ class Picture:
         if forest.batches:
             mean = forest.items / forest.batches
             details.append((f"{forest.batches:,} batches of {mean:,.1f} items", "bright_black"))
+        if forest.left_out:
+            details.append((f"{forest.left_out:,} too many to follow", "yellow"))
         details += [(text, "yellow") for text in forest.notes]
         return joined(line, details, "", width=width, marks=self._marks)
 
