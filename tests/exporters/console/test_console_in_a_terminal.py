@@ -158,3 +158,28 @@ def test_a_question_can_be_asked_while_it_is_paused(tmp_path: Path) -> None:
 
     # Nothing echoes the line's end.
     assert program.screen.lines[0] == "go on? answered yes"
+
+
+FORKING = """
+import os
+from sideband import observe
+from sideband.exporters.console import console
+
+with console(frames_per_second=100), observe("answer"):
+    for number in range(30):
+        child = os.fork()
+        if child == 0:
+            print("child")
+            os._exit(0)
+        os.waitpid(child, 0)
+print("after")
+"""
+
+
+def test_a_process_that_is_forked_amid_a_drawing_can_print(tmp_path: Path) -> None:
+    """What is locked at that moment is not locked for it."""
+    with PtyProcess.python(tmp_path, FORKING) as program:
+        assert program.end() == 0
+
+    assert program.output.count("child") == 30
+    assert program.screen.lines[-1] == "after"
