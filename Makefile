@@ -24,6 +24,7 @@ run: install-app ## index Python's standard library with live progress, search i
 	$(BIN)/sideband search "how do I read a CSV file into dictionaries" -k 3 --store $(STORE)
 	$(BIN)/sideband ask "how do I parse a date from a string" --store $(STORE)
 	@printf '%s\n' '' 'Try next, from this directory:' \
+	  '  $(BIN)/sideband ui --store $(STORE)' \
 	  '  $(BIN)/sideband search "run tasks at the same time" --store $(STORE)' \
 	  '  $(BIN)/sideband ask "what does os.path.join do" --store $(STORE)' \
 	  '  $(BIN)/sideband index README.md docs --store .sideband/docs.db' \

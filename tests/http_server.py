@@ -21,7 +21,15 @@ ASGI = Callable[
 
 
 class _Server(uvicorn.Server):
-    """Leaves the process's signals alone."""
+    """Leaves the process's signals alone, and tells when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         await self._serve(sockets)
@@ -35,8 +43,9 @@ async def serving_http(
     listener = socket.create_server(("127.0.0.1", 0))
     server = _Server(uvicorn.Config(application, lifespan="on", log_config=None, timeout_graceful_shutdown=5))
     task = asyncio.create_task(server.serve([listener]))
-    while not server.started and not task.done():
-        await asyncio.sleep(0.005)
+    waiting = asyncio.create_task(server.listening.wait())
+    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:

@@ -23,7 +23,7 @@ DESKTOP = (1280, 800)
 SEEN_AS = [(size, scheme) for size in (PHONE, DESKTOP) for scheme in ("light", "dark")]
 """The sizes and colour schemes in which every page has to be accessible."""
 
-_ARGUMENTS = [
+ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -65,7 +65,7 @@ async def browser() -> AsyncIterator[Browser]:
     """Start the browser, once."""
     async with async_playwright() as playwright:
         # As root it has no sandbox; and it is to talk to nobody but the page's own server.
-        started = await playwright.chromium.launch(executable_path=chromium(), args=_ARGUMENTS)
+        started = await playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
         yield started
         await started.close()
 

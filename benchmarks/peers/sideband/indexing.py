@@ -15,8 +15,8 @@ from benchmarks.harness.work import Gauge
 from sideband.app.chunks import Chunker, embedded_text
 from sideband.app.corpus import Corpus
 from sideband.app.index import index
-from sideband.app.index_command import default_batch_size
 from sideband.app.meter import Meter
+from sideband.app.models import default_batch_size
 from sideband.app.reader import Reader
 from sideband.app.stdlib import stdlib_corpus
 from sideband.app.store import Store

@@ -1,4 +1,4 @@
-"""The command line: index documents with live progress, search them. May import every other layer.
+"""The command line and the web page: index documents with live progress, search them, ask them. May import every other layer.
 
 Nothing is imported here, so that `sideband --help` answers at once.
 """

@@ -5,13 +5,34 @@ What a command needs is imported when it runs, so that `--help` answers at once.
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sideband import __version__
+from sideband.app.options import (
+    Batches,
+    BatchSizes,
+    BatchTimeouts,
+    Callers,
+    CallSize,
+    Captured,
+    Gitignore,
+    Items,
+    Json,
+    Keys,
+    MaxFileSize,
+    MaxQueue,
+    Model,
+    Partitions,
+    Plot,
+    Rate,
+    Seed,
+    Store,
+    Svg,
+    Variation,
+)
 
 __all__ = ["app"]
 
@@ -24,47 +45,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-class Model(StrEnum):
-    """The embedding models."""
-
-    MINILM = "minilm"
-    WORDLLAMA = "wordllama"
-
-
-class Captured(StrEnum):
-    """What is shown of payloads."""
-
-    ON = "on"
-    REDACTED = "redacted"
-    OFF = "off"
-
-
-Store = Annotated[
-    Path | None,
-    typer.Option(
-        "--store",
-        metavar="FILE",
-        envvar="SIDEBAND_STORE",
-        help="The store's file; by default sideband.db in your data folder.",
-        show_default=False,
-    ),
-]
-Gitignore = Annotated[
-    bool, typer.Option("--gitignore/--no-gitignore", help="Leave out what git ignores (the default), or not.")
-]
-MaxFileSize = Annotated[
-    int | None,
-    typer.Option(
-        metavar="MIB", help="The largest file that is read; by default 16 MiB, with pictures in it 128."
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-Svg = Annotated[
-    Path | None,
-    typer.Option("--svg", metavar="FILE", help="Also draw what is shown in the end as an SVG picture."),
-]
 
 
 def _print_version(wanted: bool) -> None:
@@ -225,6 +205,60 @@ def _ask(
     raise typer.Exit(run_ask(options))
 
 
+@app.command(name="ui")
+def _ui(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="PATH", help="Files and folders that the page offers; it can name no others."),
+    ] = None,
+    store: Store = None,
+    model: Annotated[
+        Model | None, typer.Option(help="The embedding model; by default the store's own, or minilm.")
+    ] = None,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Where to listen; others than this machine need the token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(metavar="N", help="The port; 0 for a free one.")] = 8765,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            envvar="SIDEBAND_TOKEN",
+            help="What everybody has to give; made and printed where it is needed.",
+        ),
+    ] = None,
+    provider: Annotated[
+        str, typer.Option(metavar="NAME", envvar="SIDEBAND_PROVIDER", help="Who answers; as for ask.")
+    ] = "local",
+    provider_model: Annotated[
+        str, typer.Option(metavar="NAME", envvar="SIDEBAND_MODEL", help="The provider's model; as for ask.")
+    ] = "",
+    max_tokens: Annotated[int, typer.Option(metavar="N", help="How long an answer may get.")] = 256,
+    open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Serve a web page on which to index, search and ask, and to watch what goes on.
+
+    Only this machine can reach it, unless you name another --host; then everybody needs the token.
+
+    \b
+    Examples:
+      sideband ui --open
+      sideband ui docs README.md --store project.db
+      sideband ui --host 0.0.0.0 --port 80
+    """
+    _check_range("--max-tokens", max_tokens, 1_000_000)
+    if not 0 <= port <= 65_535:
+        raise typer.BadParameter(f"--port must be from 0 to 65535, not {port}")
+    from sideband.app.ui_command import UiOptions, run_ui  # noqa: PLC0415
+    from sideband.app.web.answering import Model as Answers  # noqa: PLC0415
+
+    options = UiOptions(
+        folders=folders or (), store=store, model=None if model is None else model.value,
+        answers=Answers(provider, provider_model, max_tokens), host=host, port=port, token=token, open=open_,
+    )  # fmt: skip
+    raise typer.Exit(run_ui(options))
+
+
 @app.command(name="info")
 def _info(store: Store = None, json: Json = False) -> None:
     """Tell what a store holds: model, documents, chunks, size.
@@ -237,38 +271,6 @@ def _info(store: Store = None, json: Json = False) -> None:
     from sideband.app.search_command import run_info  # noqa: PLC0415
 
     run_info(store, json=json)
-
-
-Batches = Annotated[
-    str,
-    typer.Option("--cost", metavar="TIME", help="What a batch of n items takes, such as '5ms + 0.2ms*n'."),
-]
-Rate = Annotated[float | None, typer.Option(metavar="R", help="Items a second that come, at random.")]
-Callers = Annotated[
-    int | None,
-    typer.Option(metavar="N", help="Instead: callers, each waiting for its result before it sends more."),
-]
-BatchSizes = Annotated[
-    str, typer.Option("--batch-size", metavar="N,N,...", help="The batch sizes to compare.")
-]
-BatchTimeouts = Annotated[
-    str,
-    typer.Option("--batch-timeout", metavar="TIME,...", help="The batch timeouts to compare, such as 0,2ms."),
-]
-Partitions = Annotated[int, typer.Option(metavar="N", help="How many batches are executed at a time.")]
-CallSize = Annotated[int, typer.Option(metavar="N", help="The items of each call.")]
-Keys = Annotated[int, typer.Option(metavar="N", help="How many keys keep items apart.")]
-Variation = Annotated[
-    float,
-    typer.Option(metavar="CV", help="How much items' costs vary: 0 not at all, 1 as exponential ones do."),
-]
-MaxQueue = Annotated[int, typer.Option(metavar="N", help="The most items that wait.")]
-Items = Annotated[int, typer.Option(metavar="N", help="How many items come in each simulation.")]
-Seed = Annotated[int, typer.Option(metavar="N", help="Of the chance; the same one, the same result.")]
-Plot = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="Also draw the latencies over the batch sizes, as an SVG chart."),
-]
 
 
 @app.command(name="simulate")

@@ -20,7 +20,16 @@ from sideband.app.ignore import IgnoreRules
 from sideband.app.parser import Parser, ParserFailedError
 from sideband.components import Document
 
-__all__ = ["MAX_FILE_BYTES", "MAX_PICTURED_BYTES", "SUFFIXES", "FileReader", "file_corpus"]
+__all__ = [
+    "MAX_FILE_BYTES",
+    "MAX_PICTURED_BYTES",
+    "SUFFIXES",
+    "FileReader",
+    "file_corpus",
+    "left_out",
+    "size_limit",
+    "suffix",
+]
 
 MAX_FILE_BYTES = 16 * 2**20
 """The largest file that is read; one that is larger is skipped."""
@@ -77,6 +86,22 @@ def file_corpus(
     )
 
 
+def suffix(path: str) -> str:
+    """Return what `SUFFIXES` has a format for, or would have."""
+    return os.path.splitext(path)[1].lower()
+
+
+def size_limit(kind: str) -> int:
+    """Return how many bytes a file of a format may have, where nobody says otherwise."""
+    return MAX_PICTURED_BYTES if kind in _PICTURED else MAX_FILE_BYTES
+
+
+def left_out(parts: Iterable[str]) -> bool:
+    """Tell whether a file in a folder is passed over for the names on the way to it, of which its own is the last."""
+    *folders, name = parts
+    return name.startswith(".") or any(_unwanted(folder) for folder in folders)
+
+
 @final
 class FileReader:
     """Reads files of all formats, one at a time.
@@ -92,7 +117,7 @@ class FileReader:
 
     def read(self, path: str) -> Reading:
         """Read one file as a document whose id is its path; what cannot be read is skipped with a reason."""
-        kind = SUFFIXES.get(os.path.splitext(path)[1].lower(), "text")
+        kind = SUFFIXES.get(suffix(path), "text")
         try:
             data = read_bytes(path, self._limit(kind))
         except OSError as error:
@@ -112,9 +137,7 @@ class FileReader:
         self._parser.close()
 
     def _limit(self, kind: str) -> int:
-        if self._max_bytes is not None:
-            return self._max_bytes
-        return MAX_PICTURED_BYTES if kind in _PICTURED else MAX_FILE_BYTES
+        return size_limit(kind) if self._max_bytes is None else self._max_bytes
 
     def _extracted(self, kind: str, data: bytes) -> Extracted:
         if kind in _PARSED:
@@ -158,7 +181,7 @@ def _parts(root: str, reader: FileReader, *, gitignore: bool) -> Iterator[Part]:
 
 
 def _wanted_folder(parent: str, name: str, rules: IgnoreRules | None) -> bool:
-    if name.startswith(".") or name in _SKIPPED_FOLDERS or name.endswith(".egg-info"):
+    if _unwanted(name):
         return False
     path = os.path.join(parent, name)
     if rules is not None and rules.ignores(path, folder=True):
@@ -166,8 +189,12 @@ def _wanted_folder(parent: str, name: str, rules: IgnoreRules | None) -> bool:
     return not os.path.exists(os.path.join(path, "pyvenv.cfg"))
 
 
+def _unwanted(folder: str) -> bool:
+    return folder.startswith(".") or folder in _SKIPPED_FOLDERS or folder.endswith(".egg-info")
+
+
 def _wanted_file(parent: str, name: str, rules: IgnoreRules | None) -> bool:
-    if name.startswith(".") or os.path.splitext(name)[1].lower() not in SUFFIXES:
+    if name.startswith(".") or suffix(name) not in SUFFIXES:
         return False
     return rules is None or not rules.ignores(os.path.join(parent, name), folder=False)
 

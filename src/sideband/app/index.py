@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TypeVar, TypeVarTuple, final
 
@@ -75,12 +76,16 @@ async def index(
     *,
     batch_size: int,
     handlers: Sequence[HandlerLike] = (),
+    serving: Serving[str, Vectors] | None = None,
 ) -> IndexReport:
     """Bring a store up to date with corpora: add what is new or changed, remove what is gone.
 
     The whole is a run named "index" that emits "planned", "skipped", "read", "stored" and "removed";
     under it are the runs of reading, cutting, embedding and storing. The handlers see all of them,
     and those of the batches.
+
+    With a `serving`, one of `embedding_serving` that is started, that one embeds: several may index into a store
+    at once, and share its batches, which then only its own handlers see. It is not closed.
 
     Cancellation: documents already stored stay; none is stored in part.
 
@@ -94,10 +99,10 @@ async def index(
     places = tuple(place for corpus in corpora for place in corpus.places)
     with callbacks(*handlers):
         async with observe("index", component=Component.WORKFLOW, type="sqlite-vec", input=places) as run:
-            serving = embedding_serving(embedder, batch_size=batch_size, handlers=handlers)
+            own = embedding_serving(embedder, batch_size=batch_size, handlers=handlers)
             try:
-                async with serving:
-                    run.output = report = await _Pipeline(run, reader, serving, store).run()
+                async with nullcontext(serving) if serving is not None else own as embeds:
+                    run.output = report = await _Pipeline(run, reader, embeds, store).run()
             finally:
                 for corpus in corpora:
                     await _in_thread(corpus.close)

@@ -21,31 +21,21 @@ from sideband.app.errors import (
     StoreDamagedError,
     StoreError,
     StoreModelError,
-    StoreNotFoundError,
     StoreVersionError,
 )
 from sideband.app.files import file_corpus
 from sideband.app.index import IndexReport, index
 from sideband.app.lock import indexing
 from sideband.app.meter import Meter
+from sideband.app.models import DEFAULT_MODEL, default_batch_size, load_model, model_name
 from sideband.app.progress import LiveProgress, SkippedNotice, duration, progress_view
 from sideband.app.screen import errors_console, output_console, printable, save_picture, size, store_path
 from sideband.app.stdlib import stdlib_corpus
 from sideband.app.stopping import Stopping
 from sideband.app.store import Store, StoreInfo
-from sideband.embedders import Embedder, ModelChangedError, load
+from sideband.embedders import Embedder
 
-__all__ = ["IndexOptions", "default_batch_size", "run_index"]
-
-_DEFAULT_MODEL = "minilm"
-_BATCH_SIZES = {"all-MiniLM-L6-v2-int8": 64}
-"""MiniLM gains hardly anything from more, and in smaller batches progress is seen sooner."""
-_DEFAULT_BATCH_SIZE = 256
-
-
-def default_batch_size(embedder: Embedder) -> int:
-    """Return the batch size with which an embedder is used where none is asked for."""
-    return _BATCH_SIZES.get(embedder.name.partition("@")[0], _DEFAULT_BATCH_SIZE)
+__all__ = ["IndexOptions", "run_index"]
 
 
 @final
@@ -99,17 +89,6 @@ def _corpora(options: IndexOptions) -> list[Corpus]:
     return corpora
 
 
-def _model(options: IndexOptions, path: Path) -> str:
-    """Return the model asked for, else the one with which the store was made, else the default."""
-    if options.model is not None or options.rebuild:
-        return options.model or _DEFAULT_MODEL
-    try:
-        with Store.open(path) as store:
-            return store.model
-    except StoreNotFoundError:
-        return _DEFAULT_MODEL
-
-
 def _reasons(report: IndexReport) -> str:
     """Count what was skipped by reason, the most frequent first."""
     counts = Counter(skipped.category for skipped in report.skipped)
@@ -118,10 +97,9 @@ def _reasons(report: IndexReport) -> str:
 
 
 def _load(options: IndexOptions, path: Path) -> Embedder:
-    try:
-        return load(_model(options, path))
-    except ModelChangedError as error:
-        raise StoreModelError(path, stored=error.wanted, wanted=error.installed) from error
+    # What is made anew need not fit what there is, which may be past reading.
+    given = options.model or (DEFAULT_MODEL if options.rebuild else None)
+    return load_model(model_name(given, path), path)
 
 
 def _anew(path: Path, embedder: Embedder) -> Store:

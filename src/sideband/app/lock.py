@@ -33,7 +33,8 @@ def indexing(path: Path) -> Generator[None]:
         StoreAccessError: the lock's file cannot be made.
     """
     file = Path(f"{path}.lock")
-    lock = FileLock(file, timeout=0)
+    # Not one thread's own: a block may be entered in one worker thread and left in another.
+    lock = FileLock(file, timeout=0, thread_local=False)
     with translated(path):
         file.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -98,7 +98,7 @@ def _place(document: Document) -> str:
     source, title = printable(document.metadata["source"]), printable(document.metadata["title"])
     if document.metadata["place"]:
         return f"{source}, {printable(document.metadata['place'])}"
-    if document.metadata["collection"] == "files":
+    if document.metadata["collection"] != "stdlib":
         return f"{source}:{document.metadata['line']}"
     return "" if source == title else source
 
