@@ -63,6 +63,10 @@ async def work(rate: float, seconds: float) -> float:
     return (time.process_time() - cpu) / (time.perf_counter() - began)
 
 
+def browser(port: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", READER, port])
+
+
 async def measured(mode: str, rate: float, seconds: float) -> float:
     listener = socket.create_server(("127.0.0.1", 0))
     app = Starlette()
@@ -79,12 +83,12 @@ async def measured(mode: str, rate: float, seconds: float) -> float:
         count = {"one browser": 1, "three browsers": 3}.get(mode, 0)
         for _ in range(count):
             port = str(listener.getsockname()[1])
-            browsers.append(subprocess.Popen([sys.executable, "-c", READER, port]))
+            browsers.append(browser(port))
         await work(rate, min(seconds, 12_000 / rate))  # the history is full, as it is after some seconds
         found = await work(rate, seconds)
-        for browser in browsers:
-            browser.kill()
-            browser.wait()
+        for one in browsers:
+            one.kill()
+            one.wait()
         stack.close()
         server.should_exit = True
         await task

@@ -30,7 +30,7 @@ def double(number: int) -> int:
 
 
 @component("ChatModel", name="speaker")
-async def speak(words: asyncio.Queue[str | None]) -> Any:
+async def speak(words: asyncio.Queue[str | None]) -> AsyncGenerator[str]:
     while (word := await words.get()) is not None:
         yield word
 

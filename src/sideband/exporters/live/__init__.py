@@ -9,8 +9,9 @@ from sideband.exporters.live.access import Access
 try:
     from sideband.exporters.live._application import LiveView, live_view
 except ModuleNotFoundError as error:
-    if error.name not in ("jinja2", "sse_starlette", "starlette"):
+    package = (error.name or "").partition(".")[0]
+    if package not in ("jinja2", "sse_starlette", "starlette"):
         raise
-    raise MissingExtraError("live", error.name) from error
+    raise MissingExtraError("live", package) from error
 
 __all__ = ["Access", "LiveView", "live_view"]
