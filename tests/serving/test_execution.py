@@ -42,21 +42,6 @@ async def test_every_call_is_a_serving_run_and_every_execution_a_batch_run() -> 
     check_lifecycle(batches)
 
 
-async def test_a_batch_tells_how_full_it_is_and_whose_its_items_are() -> None:
-    """The counts go with its links, and the limit is the one in force."""
-    batches = Recorder()
-    async with Serving(double, batch_size=8, callbacks=[batches]) as serving:
-        serving.configure(batch_size=6)
-        with watched() as callers:
-            await asyncio.gather(serving.dispatch_many([1, 2, 3]), serving.dispatch(4))
-
-    batch = batches.run()
-    many, one = callers.runs(component="Serving")
-    assert batch.links == (many.link(), one.link())
-    assert batch.attributes["items"] == (3, 1)
-    assert (batch.attributes["batch_size"], batch.attributes["max_batch_size"]) == (4, 6)
-
-
 async def test_a_serving_run_has_its_callers_input_and_output() -> None:
     """A single call has the item and its result, a list the list, a stream the flat list of its results."""
     async with Serving(double, batch_size=2) as serving:

@@ -16,7 +16,7 @@ from sideband.serving import Batch, Serving
 from sideband.serving._shares import divided, summed, total
 from sideband.testing import Recorder, VirtualLoop, check_lifecycle
 
-from .helpers import PoisonError, rest, virtual, watched
+from .helpers import PoisonError, double, rest, virtual, watched
 
 counts = st.integers(0, 10_000)
 usages = st.builds(
@@ -262,3 +262,18 @@ def test_a_wrong_usage_is_refused_where_it_is_told(usage: Any, error: type[Excep
     assert batch.usage == Usage(input_tokens=1)
     batch.usage = None
     assert batch.usage is None
+
+
+async def test_a_batch_tells_how_full_it_is_and_whose_its_items_are() -> None:
+    """The counts go with its links, and the limit is the one in force."""
+    batches = Recorder()
+    async with Serving(double, batch_size=8, callbacks=[batches]) as serving:
+        serving.configure(batch_size=6)
+        with watched() as callers:
+            await asyncio.gather(serving.dispatch_many([1, 2, 3]), serving.dispatch(4))
+
+    batch = batches.run()
+    many, one = callers.runs(component="Serving")
+    assert batch.links == (many.link(), one.link())
+    assert batch.attributes["items"] == (3, 1)
+    assert (batch.attributes["batch_size"], batch.attributes["max_batch_size"]) == (4, 6)
