@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sideband import callbacks, component, observe
-from sideband.components import Usage
+from sideband.components import ChatModelInput, Message, Usage
 from sideband.exporters.console._node import Node
 from sideband.exporters.console._reading import clean, from_wire, node_of, to_wire
 from sideband.exporters.history import History
@@ -35,6 +35,26 @@ def test_a_run_is_read_with_what_it_consumed_and_what_it_is_about() -> None:
     assert (inner.parent, inner.about, inner.input_tokens, inner.output_tokens, inner.cost) == (
         outer.id, "why? I ask", 7, 3, 0.25,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given_", "about"),
+    [
+        ("why?", "why?"),
+        ({"question": "why?"}, "question: why?"),
+        (["one", "two"], ""),
+        ([0.25, 0.5], ""),
+        (ChatModelInput((Message.user("why?"),)), ""),
+        (None, ""),
+    ],
+)
+def test_the_beginning_of_an_input_is_shown_where_it_says_something(given_: Any, about: str) -> None:
+    """Of a text or of arguments; not of a list, nor of an object."""
+    history = History()
+    with callbacks(history), observe("answer", input=given_):
+        pass
+
+    assert seen(history)[0].about == about
 
 
 async def test_the_end_of_a_streamed_text_is_shown_as_long_as_it_is_streamed() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, cast
 
@@ -20,6 +21,7 @@ __all__ = ["clean", "from_wire", "node_of", "to_wire"]
 _NAME, _TEXT, _TAIL, _ABOUT = 120, 400, 400, 80
 _FACTS = 4
 _CAUSES = 4
+_STRUCTURED: Final = re.compile(r"- |\[|[A-Z]\w*\n\s*\w+: ")
 _UNTOLD: Final = {"queued", "executing", "progress"}
 """Events that are shown as what they tell: how many wait, how much is done."""
 _SHORT: Final = {
@@ -75,8 +77,8 @@ def node_of(record: Record) -> Node:
 
 
 def _about(given: str | None) -> str:
-    """Return the beginning of an input; of a list nothing, which is many inputs."""
-    return "" if given is None or given.startswith(("- ", "[")) else clean(given, _ABOUT)
+    """Return the beginning of an input; nothing of a list or an object, which do not begin with what they are about."""
+    return "" if given is None or _STRUCTURED.match(given) else clean(given, _ABOUT)
 
 
 def _failures(record: Record) -> Iterable[str]:
