@@ -137,8 +137,9 @@ def test_a_program_goes_on_when_its_watcher_is_gone(tmp_path: Path) -> None:
     os.mkfifo(ready)
     os.mkfifo(finished)
     watcher = subprocess.Popen(
-        command(tmp_path, source), stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=tmp_path
-    )
+        command(tmp_path, source), stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
     assert watcher.stdin is not None
     ready.read_bytes()  # until the program is there
     watcher.kill()

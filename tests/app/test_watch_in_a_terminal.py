@@ -117,3 +117,25 @@ def test_a_resize_reaches_the_program(tmp_path: Path) -> None:
         program.end()
 
     assert "now 51" in program.output
+
+
+LEFT = """
+import signal, sys, time
+from sideband import observe
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(6))
+with observe("answer"):
+    print("ready", flush=True)
+    while True:
+        signal.pause()
+"""
+
+
+def test_when_the_terminal_is_gone_the_program_goes_on(tmp_path: Path) -> None:
+    """Its watcher waits for it, and has its exit code."""
+    with watched(tmp_path, LEFT) as program:
+        program.read_until("running")
+        program.hang_up()
+        program.send(signal.SIGTERM)
+
+        assert program.process.wait(30) == 6

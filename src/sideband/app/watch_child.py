@@ -114,6 +114,12 @@ class Child:
         code = self.process.wait()
         return code if code >= 0 else 128 - code
 
+    def leave(self) -> None:
+        """Show its output no longer: its terminal is gone for it, too."""
+        terminal, self.terminal = self.terminal, None
+        if terminal is not None:
+            os.close(terminal)
+
     def watch(self, selector: selectors.BaseSelector) -> None:
         """Show its output as it comes, and wake the selector when it ends."""
         if hasattr(os, "pidfd_open"):

@@ -6,6 +6,7 @@ import os
 import selectors
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import final
 
@@ -66,13 +67,15 @@ def run_watch(options: WatchOptions) -> int:
             child.watch(selector)
             try:
                 _show(child, selector, forest, display)
-            finally:
                 display.close(forest, time.time())
+            except OSError:  # the terminal is gone; what becomes of the program is its own affair
+                child.leave()
+            code = child.code
         if not server.heard:
             _tell(
                 f"no run was seen: {options.command[0]!r} made none, or its sideband is one that cannot be watched"
             )
-        return child.code
+        return code
 
 
 def _terminal(*, plain: bool) -> tuple[FileSource | None, Console]:
@@ -116,4 +119,5 @@ def _not_started(program: str, error: OSError) -> int:
 
 def _tell(message: str) -> None:
     line = "".join(letter if letter.isprintable() else " " for letter in message)
-    print(f"sideband: {line}", file=sys.stderr)  # noqa: T201 - this is the command line's voice
+    with suppress(OSError):  # nobody reads it any more
+        print(f"sideband: {line}", file=sys.stderr)  # noqa: T201 - this is the command line's voice

@@ -67,6 +67,11 @@ class PtyProcess:
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
+    def hang_up(self) -> None:
+        """Take the terminal away."""
+        os.close(self._terminal)
+        self._terminal = -1
+
     def end(self, seconds: float = 30.0) -> int:
         """Read to the end, and return the exit code."""
         deadline = time.monotonic() + seconds
@@ -104,4 +109,5 @@ class PtyProcess:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        os.close(self._terminal)
+        if self._terminal >= 0:
+            os.close(self._terminal)
