@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal, TypeAlias, final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Literal, TypeAlias, cast, final
 
 from sideband.exporters.history._record import Fact
 from sideband.exporters.history._text import MASK, is_secret, shape, to_text
@@ -66,7 +66,7 @@ class Capture:
                     found[key] = MASK
                 elif type(value) in (str, int, float, bool):
                     found[key] = value[:200] if type(value) is str else value
-                elif type(value) is tuple and _are_counts(value):
+                elif type(value) is tuple and _are_counts(cast("Any", value)):
                     found[key] = value[:_MOST_COUNTS]
                 elif self.mode == "on" and value is not None:
                     found[key] = to_text(value, 200)
@@ -79,5 +79,5 @@ _MOST_FACTS = 40
 _MOST_COUNTS = 256
 
 
-def _are_counts(values: tuple[Any, ...]) -> bool:
+def _are_counts(values: Sequence[Any]) -> bool:
     return all(type(one) is int for one in values[:_MOST_COUNTS])
