@@ -269,8 +269,10 @@ class Watched(Generic[T]):
     def __del__(self, _finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         """End the run of a stream that was dropped half-read."""
         streamed = getattr(self, "_streamed", None)
+        if streamed is None or streamed.over:
+            return
         run = getattr(streamed, "run", None)
-        if streamed is None or run is None or run.outcome is not None:
+        if run is None or run.outcome is not None:
             return
         if not streamed.started or getattr(self._stream, "ag_running", False):
             # Somebody awaits a step of it, without keeping the stream: Python closes it after that.
