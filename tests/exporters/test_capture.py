@@ -19,6 +19,7 @@ from sideband import callbacks, metadata, observe
 from sideband.components import Document, Usage
 from sideband.exporters import History
 from sideband.exporters.history import Capture, Histogram
+from sideband.exporters.live._rows import array, encode, totals
 
 
 def text(value: Any, **options: Any) -> str | None:
@@ -234,3 +235,36 @@ def test_no_number_is_not_counted() -> None:
         histogram.add(number)
 
     assert (histogram.count, histogram.mean, histogram.quantile(0.5), histogram.bins) == (0, None, None, ())
+
+
+@pytest.mark.parametrize(
+    "number", [math.nan, math.inf, 10**5_000, -(10**400)], ids=["nan", "infinite", "large", "small"]
+)
+def test_numbers_that_cannot_be_written_harm_nothing(number: float) -> None:
+    """NaN, infinity and integers of thousands of digits end up as text, or uncounted; the run ends as it should."""
+    history = History()
+    with callbacks(history), metadata(given=number, several=(number,)):
+        with observe("speak", component="ChatModel") as run:
+            run.attributes["told"] = number
+            run.emit("progress", number)
+            tokens = number if isinstance(number, int) else 1
+            run.usage = Usage(input_tokens=tokens, output_tokens=tokens, cost=number)
+        with observe("serve", component="Serving") as run:
+            run.emit("queued", {"items": number})
+
+    records = history.latest()
+
+    assert [record.outcome for record in records] == ["ok", "ok"]
+    assert encode(totals(history))
+    assert array(records)
+
+
+def test_names_are_kept_in_part() -> None:
+    """A name or a type of a million letters does not fill the memory of who watches."""
+    history = History()
+    with callbacks(history), observe("n" * 10**6, component="Tool", type="t" * 10**6):
+        pass
+
+    (record,) = history.latest()
+
+    assert (len(record.name), len(record.type)) == (200, 200)

@@ -106,7 +106,7 @@ def test_a_stream_is_kept_as_it_comes() -> None:
         assert (record.text, record.running, record.chunk_count) == ("asideband", True, 2)
         assert list(chunks)[-1] == "carrier"
 
-    assert (record.text, record.chunk_count, record.first_chunk) == ("besidethecarrier", 6, 3)
+    assert (record.text, record.chunk_count, record.chunks[0].place) == ("besidethecarrier", 6, 3)
     assert record.outcome == "ok"
     assert record.time_to_first_chunk is not None
 
@@ -362,3 +362,31 @@ def test_a_limit_that_leaves_no_room_is_refused(limit: str) -> None:
     """Each is 1 at least."""
     with pytest.raises(ValueError, match=f"{limit} must be at least 1, got 0"):
         History(**{limit: 0})  # type: ignore[arg-type]
+
+
+def test_what_ended_is_let_go_of_when_it_is_dropped() -> None:
+    """Runs that are no longer kept are held by nothing, also where their payloads never filled the room for them."""
+    history = History(max_runs=3)
+    with callbacks(history):
+        for number in range(50):
+            double(number)
+    gc.collect()
+
+    held = [one for one in gc.get_objects() if isinstance(one, Record) and one.name == "double" and one.gone]
+
+    assert len(history) == 3
+    assert held == []
+
+
+def test_what_errors_say_counts_and_is_dropped_with_payloads() -> None:
+    """The room for payloads is that of errors, too; of an old one its type remains."""
+    history = History(max_bytes=5_000)
+    with callbacks(history):
+        for _ in range(10):
+            with pytest.raises(LookupError), observe("fail", component="Tool"):
+                raise LookupError("x" * 1_000)
+
+    *_, oldest = history.latest()
+
+    assert history.totals.dropped_payloads >= 6
+    assert [(one.type, one.text, one.frames) for one in oldest.error] == [("LookupError", None, ())]

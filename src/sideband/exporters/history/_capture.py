@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, TypeAlias, cast, final
 
-from sideband.exporters.history._record import Fact
+from sideband.exporters.history._record import Fact, is_sound
 from sideband.exporters.history._text import MASK, is_secret, shape, to_text
 
 __all__ = ["Capture", "CaptureMode", "Redact", "in_production"]
@@ -64,8 +64,10 @@ class Capture:
                 key = str(name)[:80]
                 if is_secret(key):
                     found[key] = MASK
-                elif type(value) in (str, int, float, bool):
-                    found[key] = value[:200] if type(value) is str else value
+                elif type(value) is str:
+                    found[key] = value[:200]
+                elif type(value) in (int, float, bool):
+                    found[key] = value if is_sound(value) else to_text(value, 200)
                 elif type(value) is tuple and _are_counts(cast("Any", value)):
                     found[key] = value[:_MOST_COUNTS]
                 elif self.mode == "on" and value is not None:
@@ -80,4 +82,4 @@ _MOST_COUNTS = 256
 
 
 def _are_counts(values: Sequence[Any]) -> bool:
-    return all(type(one) is int for one in values[:_MOST_COUNTS])
+    return all(type(one) is int and is_sound(one) for one in values[:_MOST_COUNTS])

@@ -18,7 +18,7 @@ from sideband.exporters.history._capture import Capture, CaptureMode, Redact
 from sideband.exporters.history._failure import failures
 from sideband.exporters.history._journal import Changes, Journal, Position, Totals
 from sideband.exporters.history._progress import advanced
-from sideband.exporters.history._record import Chunk, Event, Record
+from sideband.exporters.history._record import Chunk, Event, Record, count
 from sideband.handlers import Handler
 from sideband.runs import Component, Run
 
@@ -51,7 +51,8 @@ class History(Handler):
     Cancellation: cancelled runs end as such.
     Closing: nothing to close.
     Threads: one may watch runs of any number of threads, and be read from any; no writer waits.
-    Cost: about 15 µs a run with small payloads, 1 µs a chunk; at most `max_runs` records and about `max_bytes` of text.
+    Cost: about 15 µs a run with small payloads, 1 µs a chunk; at most `max_runs` records and about `max_bytes` of what
+        ended runs hold; one that goes on holds `max_chunks` and `max_events` of its own besides.
     """
 
     wants_output = False
@@ -71,7 +72,8 @@ class History(Handler):
 
         Args:
             max_runs: the most runs that are kept; the one that ended first is dropped first.
-            max_bytes: the most that all payloads take together; the oldest are dropped, their runs stay.
+            max_bytes: the most that payloads and errors of ended runs take together; the oldest are dropped, their
+                runs stay.
             max_value: the most characters that are kept of an input, an output, a chunk or an event's payload.
             max_chunks: the most chunks of a run, the last ones.
             max_events: the most events of a run, the last ones.
@@ -194,7 +196,7 @@ class History(Handler):
             return
         piece, written = _piece(chunk)
         text = self._capture.text("chunk", piece, self._max_piece)
-        record.add_chunk(Chunk(run.elapsed, text, written), self._max_chunks)
+        record.add_chunk(Chunk(run.elapsed, text, written, record.chunk_count), self._max_chunks)
         record.streamed = True
         if record.time_to_first_chunk is None:
             record.time_to_first_chunk = run.time_to_first_chunk
@@ -207,14 +209,13 @@ class History(Handler):
             return
         if record.component is Component.SERVING and name in _WAITING and type(payload) is dict:
             items: Any = cast("dict[str, Any]", payload).get("items")
-            if isinstance(items, int):
-                record.waiting += _WAITING[name] * items
-                if name == "queued":
-                    record.progress = record.progress[0], record.progress[1] + items
+            record.waiting += _WAITING[name] * count(items)
+            if name == "queued":
+                record.progress = record.progress[0], record.progress[1] + count(items)
         if name == "progress":
             record.progress = advanced(record.progress, payload)
         text = None if payload is None else self._capture.text("event", payload, self._max_piece)
-        record.add_event(Event(run.elapsed, name[:200], text), self._max_events)
+        record.add_event(Event(run.elapsed, name[:200], text, record.event_count), self._max_events)
         self._tell(record)
 
     def on_end(self, run: Run, output: Any) -> None:
@@ -232,6 +233,7 @@ class History(Handler):
         if record is not None:
             cancelled = isinstance(error, asyncio.CancelledError | GeneratorExit)
             record.error = failures(error, self._capture, frames=not cancelled)
+            record.kept_bytes += sum(len(one.text or "") + sum(map(len, one.frames)) for one in record.error)
             self._end(record, run)
 
     def _record(self, run: Run) -> Record | None:

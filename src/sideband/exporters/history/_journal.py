@@ -137,8 +137,9 @@ class Journal:
             if around is not None:
                 around.add_child(record.number)
         self._touch(record)
-        self.bytes += record.kept_bytes - record.counted_bytes
-        record.counted_bytes = record.kept_bytes
+        kept = record.kept_bytes  # once: another thread may be writing it
+        self.bytes += kept - record.counted_bytes
+        record.counted_bytes = kept
         if record.outcome is not None and not record._settled:
             self._settle(record)
             self._ended.append(record)
@@ -164,18 +165,19 @@ class Journal:
             self._drop(self._ended.popleft() if self._ended else next(iter(self._running.values())))
         while self.bytes > self._max_bytes and self._heavy:
             record = self._heavy.popleft()
-            if not record.gone:
-                self.bytes -= record.counted_bytes
-                record.drop_payload()
-                record.counted_bytes = 0
-                self.totals.dropped_payloads += 1
-                self._touch(record)
+            self.bytes -= record.counted_bytes
+            record.drop_payload()
+            record.counted_bytes = 0
+            self.totals.dropped_payloads += 1
+            self._touch(record)
 
     def _drop(self, record: Record) -> None:
         record.gone = True
         del self._changed[record.number]
         del self._by_id[record.id]
         self._running.pop(record.number, None)
+        if self._heavy and self._heavy[0] is record:  # both are in the order of the endings
+            self._heavy.popleft()
         self.bytes -= record.counted_bytes
         record.counted_bytes = 0
         self.totals.dropped_runs += 1

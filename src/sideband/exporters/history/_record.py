@@ -14,11 +14,14 @@ from sideband.runs import Component, Outcome, Run
 __all__ = ["Chunk", "Event", "Fact", "Failure", "Record"]
 
 Fact: TypeAlias = str | int | float | bool | tuple[int, ...]
-"""A value of metadata or attributes, as it is kept."""
+"""A value of metadata or attributes, as it is kept; numbers are finite, and below `MOST`."""
 
 NO_FACTS: Final[Mapping[str, Fact]] = MappingProxyType({})
 NO_CHILDREN: Final[Mapping[int, None]] = MappingProxyType({})
 _MOST_LINKS = 256
+_MOST_NAME = 200
+MOST: Final = 1e15
+"""Larger numbers, and what is no number, would not be the same in JSON; nor can the largest be written at all."""
 _OVERHEAD: Final = 100
 """Bytes that a chunk or an event takes beside its text."""
 
@@ -32,6 +35,8 @@ class Chunk(NamedTuple):
     """It as text; None where payloads are not kept."""
     written: bool
     """Whether it is a piece of a text, to be put behind the one before it; else a value by itself."""
+    place: int
+    """How many came before it."""
 
 
 class Event(NamedTuple):
@@ -42,6 +47,8 @@ class Event(NamedTuple):
     name: str
     payload: str | None
     """It as text; None where payloads are not kept."""
+    place: int
+    """How many came before it."""
 
 
 class Failure(NamedTuple):
@@ -101,7 +108,7 @@ class Record:
     dropped_children: int = 0
     """How many more there were."""
     dropped_payload: bool = False
-    """Whether input, output, chunks and events were dropped to make room."""
+    """Whether input, output, chunks, events and what the error says were dropped to make room."""
     gone: bool = False
     """Whether the history has dropped it."""
     kept_bytes: int = 0
@@ -123,8 +130,8 @@ class Record:
         """The number of the run around it; 0 if there is none, or none that the history was told of."""
         self.parent_id: str | None = run.parent_id
         """The id of the run around it, also where the history was not told of that one."""
-        self.name: str = info.name
-        self.type: str = info.type
+        self.name: str = info.name[:_MOST_NAME]
+        self.type: str = info.type[:_MOST_NAME]
         self.component: Component = info.component
         self.path: tuple[str, ...] = run.path
         self.started_at: float = run.started_at
@@ -146,11 +153,6 @@ class Record:
         return "".join(chunk.text for chunk in list(self.chunks) if chunk.written and chunk.text is not None)
 
     @property
-    def first_chunk(self) -> int:
-        """The place of the first chunk that is kept; as many were dropped."""
-        return self.chunk_count - len(self.chunks)
-
-    @property
     def tokens_per_second(self) -> float | None:
         """Output tokens a second, since the first chunk of a streamed run; None where nobody told tokens."""
         if not self.output_tokens or not self.duration:
@@ -167,10 +169,10 @@ class Record:
     def use(self, usage: Any) -> None:
         """Keep what it consumed."""
         if usage is not None:
-            self.input_tokens = _count(getattr(usage, "input_tokens", 0))
-            self.output_tokens = _count(getattr(usage, "output_tokens", 0))
+            self.input_tokens = count(getattr(usage, "input_tokens", 0))
+            self.output_tokens = count(getattr(usage, "output_tokens", 0))
             cost = getattr(usage, "cost", None)
-            self.cost = float(cost) if isinstance(cost, int | float) else None
+            self.cost = float(cost) if isinstance(cost, int | float) and is_sound(cost) else None
 
     def add_chunk(self, chunk: Chunk, most: int) -> None:
         """Keep a chunk more, `most` at most."""
@@ -208,6 +210,7 @@ class Record:
         """Let go of all that is large."""
         self.input = self.output = None
         self.chunks = self.events = ()
+        self.error = tuple(one._replace(text=None, frames=()) for one in self.error)
         self.kept_bytes = 0
         self.dropped_payload = True
 
@@ -217,5 +220,11 @@ class Record:
         return f"<Record {self.number} {self.component.value} {self.name!r} {state}>"
 
 
-def _count(given: Any) -> int:
-    return given if isinstance(given, int) else 0
+def is_sound(number: float) -> bool:
+    """Tell whether a number can be written down, and added up."""
+    return -MOST < number < MOST
+
+
+def count(given: Any) -> int:
+    """Return a count that somebody gave; 0 if it is none."""
+    return given if isinstance(given, int) and is_sound(given) else 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Any, Final, final
+from typing import Any, Final, TypeVar, final
 
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.applications import Starlette
@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from sideband.exporters.history import CaptureMode, History, Position, Record, Redact
+from sideband.exporters.history import CaptureMode, Chunk, Event, History, Position, Record, Redact
 from sideband.exporters.live._filter import Filter, tree
 from sideband.exporters.live._rows import array, encode, message, totals
 from sideband.exporters.live.access import Access, Receive, Scope, Send
@@ -40,6 +40,7 @@ _MOST_LISTENERS: Final = 100
 _TEMPLATES: Final = environment()
 """Read with this module, so that a view can be made on a running event loop without blocking it."""
 
+_Placed = TypeVar("_Placed", Chunk, Event)
 Navigation = Sequence[tuple[str, str]]
 """Labels and addresses of an application's pages."""
 
@@ -175,6 +176,8 @@ class _Views:
             "run_part.html" if "part" in request.query_params else "run.html",
             record=record,
             around=around,
+            chunks=list(record.chunks),
+            events=list(record.events),
             inside=self._history.children(record)[:_SHOWN],
             linked=linked[:_SHOWN],
             capture=self._history.capture,
@@ -208,15 +211,15 @@ class _Views:
         """Give a run's chunks from a place on, and how it stands."""
         record = self._found(request)
         ended = not record.running
-        kept, events = list(record.chunks), list(record.events)
         first, seen = _number(request, "chunk"), _number(request, "event")
-        first_kept, first_event = record.chunk_count - len(kept), record.event_count - len(events)
+        chunks, next_chunk = _from(list(record.chunks), first)
+        events, next_event = _from(list(record.events), seen)
         told = {
-            "chunks": kept[max(0, first - first_kept) :],
-            "next": first_kept + len(kept),
-            "missed": max(0, first_kept - first),
-            "events": events[max(0, seen - first_event) :],
-            "next_event": first_event + len(events),
+            "chunks": chunks,
+            "next": next_chunk,
+            "missed": max(0, next_chunk - len(chunks) - first),
+            "events": events,
+            "next_event": next_event,
             "elapsed": record.elapsed,
             "ended": ended,
         }
@@ -257,6 +260,16 @@ class _Views:
                 await asyncio.sleep(0 if changes.more else _INTERVAL)
         finally:
             self._closing.listeners -= 1
+
+
+def _from(kept: list[_Placed], place: int) -> tuple[list[_Placed], int]:
+    """Return what is at a place and after it, and the place to go on from.
+
+    By the places that they were given, since the watched program may add one at any moment.
+    """
+    if not kept:
+        return [], place
+    return kept[max(0, place - kept[0].place) :], kept[-1].place + 1
 
 
 def _number(request: Request, name: str) -> int:

@@ -34,7 +34,7 @@ def _summary(record: Record) -> dict[str, Any]:
         "number": record.number,
         "id": record.id,
         "kind": record.component.value,
-        "name": record.name[:200],
+        "name": record.name,
         "started": round(record.started_at, 6),
     }
     if record.parent:
