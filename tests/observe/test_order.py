@@ -142,6 +142,20 @@ def test_when_is_asked_once_a_run() -> None:
     assert [run.input for run in recorder.runs()] == [1]
 
 
+def test_when_may_ask_all_that_a_run_says_at_its_start() -> None:
+    """Its times are known by then, and what a filter emits is told to nobody."""
+    recorder = Recorder()
+
+    def asks(run: Run) -> bool:
+        run.emit("asked")
+        return run.started_at > 0 and run.elapsed >= 0 and run.outcome is None and not run.links
+
+    with callbacks(only(recorder, when=asks)):
+        double(1)
+
+    assert [record.timing for record in recorder.records] == ["on_start", "on_end"]
+
+
 def test_a_failing_when_is_logged_and_lets_nothing_pass(caplog: pytest.LogCaptureFixture) -> None:
     """A filter that raises neither fails the run nor lets its handler see it."""
     recorder = Recorder()

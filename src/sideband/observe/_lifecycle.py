@@ -109,9 +109,11 @@ def begin(info: RunInfo, found: Listeners, value: Any) -> Run:
     run._begun = 0
     if scope.path:
         run.path = scope.path
-    run._sink = found.plan if found.plan is not None else found.plan_of(run)
     run.started_at = time()
     run._t0 = perf_counter()
+    run._sink = plan = found.plan
+    if plan is None:  # now that there is all that a handler's `when=` may ask of the run
+        run._sink = found.plan_of(run)
     return run
 
 
