@@ -13,7 +13,7 @@ from sideband.serving import Batch, Serving
 from sideband.serving._parts import Singles
 from sideband.testing import VirtualLoop
 
-from .helpers import Gate, Log, Poisoned, PoisonError, gathered, turns, virtual
+from .helpers import PATIENCE, Gate, Log, Poisoned, PoisonError, gathered, identity, in_thread, turns, virtual
 
 # -- the part --------------------------------------------------------------------------------------
 
@@ -242,6 +242,22 @@ def test_another_loop_of_the_same_thread_is_another_loop() -> None:
         assert home.run(serving.dispatch(2)) == 2
         home.run(serving.aclose())
     assert log.batches == [[2]]
+
+
+def test_a_loop_that_goes_on_in_another_thread_is_still_another_loop() -> None:
+    """A loop may be made ready in one thread and run in another; calls on a loop of the first are handed over."""
+    home = asyncio.new_event_loop()
+    serving: Serving[int, int] = Serving(identity)
+    home.run_until_complete(serving.start())
+    join = in_thread(home.run_forever)
+    try:
+        with asyncio.Runner() as other:
+            assert [other.run(serving.dispatch(number)) for number in range(3)] == [0, 1, 2]
+    finally:
+        asyncio.run_coroutine_threadsafe(serving.aclose(), home).result(PATIENCE)
+        home.call_soon_threadsafe(home.stop)
+        join()
+        home.close()
 
 
 async def test_the_batch_is_the_model_s_to_change() -> None:

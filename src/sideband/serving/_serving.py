@@ -6,8 +6,8 @@ import asyncio
 import dataclasses
 import functools
 import threading
+from asyncio import get_running_loop
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Hashable, Iterable, Sequence
-from threading import get_ident
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast, final
 
@@ -285,9 +285,8 @@ class Serving(SyncCalls[T, R]):
         if (
             engine is not None
             and timeout is None
-            and engine.thread == get_ident()
-            and engine.loop.is_running()
             and listeners() is None
+            and engine.loop is get_running_loop()
         ):
             # The hot path: a future for an item, and nothing else that waits.
             if priority or self._asking:
