@@ -66,7 +66,7 @@ CASES = (
         "Node in a chain of ten, synchronous",
         unit="µs a node",
         step=NODES,
-        about="The same with functions, called without an event loop.",
+        about="The same with functions, called from no event loop: an event loop for each call of the chain is included.",
     ),
     Case(
         "background",

@@ -173,6 +173,8 @@ class Runnable(Generic[In, Out]):
     def invoke_sync(self, input: In, *, callbacks: Iterable[HandlerLike] = ()) -> Out:  # noqa: A002
         """As `invoke`, in a thread that runs no event loop.
 
+        Cost: an event loop, some 0.1 ms a call, however many nodes there are.
+
         Raises:
             RuntimeError: the thread runs an event loop, which would wait for itself.
         """

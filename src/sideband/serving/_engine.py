@@ -52,7 +52,8 @@ class Engine:
         self._counters = counters
         self._policy: BatchPolicy[Part] = BatchPolicy(settings.limits, keyed=settings.key is not None)
         self._queue = self._policy.queue
-        self._growing = cast("dict[Hashable, Singles]", self._policy.growing)  # no other part of ours grows
+        self.growing = cast("dict[Hashable, Singles]", self._policy.growing)  # no other part of ours grows
+        """Parts that may grow until this turn of the loop ends."""
         self._asynchronous = source.asynchronous and processes is None
         self._inline = settings.executor == "inline" and not source.asynchronous
         threaded = not self._inline and not self._asynchronous
@@ -167,7 +168,7 @@ class Engine:
             Exception: as `submit`.
         """
         future: Future[Any] = Future(loop=self.loop)
-        singles = self._growing.get(None)
+        singles = self.growing.get(None)
         if singles is None or self._queue.waiting >= self._policy.gate:
             return self._begin(Singles(self._turn_time(), [value], [future], []), None)
         singles.values.append(value)
@@ -184,7 +185,7 @@ class Engine:
         key, cost = grading.grade(value, priority)
         mark = (key, priority) if self._ageing else key  # without ageing no priority goes in front of another
         future: Future[Any] = Future(loop=self.loop)
-        singles = self._growing.get(mark)
+        singles = self.growing.get(mark)
         if singles is None or self._queue.waiting >= self._policy.gate:
             costs = [cost] if self._costing else []
             return self._begin(Singles(self._turn_time(), [value], [future], costs, key, priority), mark)
@@ -285,7 +286,7 @@ class Engine:
 
     def _pump(self) -> None:
         self._scheduled = False
-        self._growing.clear()
+        self.growing.clear()
         self._cancel_timer()
         if not self._free or (self._settings.batch_timeout > 0 and self._early()):
             return

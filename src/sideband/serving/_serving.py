@@ -8,6 +8,7 @@ import functools
 import threading
 from asyncio import get_running_loop
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Hashable, Iterable, Sequence
+from threading import get_ident
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast, final
 
@@ -285,8 +286,12 @@ class Serving(SyncCalls[T, R]):
         if (
             engine is not None
             and timeout is None
+            and engine.thread == get_ident()
+            and engine.loop.is_running()
             and listeners() is None
-            and engine.loop is get_running_loop()
+            # Which loop runs is asked once in each of its turns, since that is a system call before Python 3.12; a part
+            # grows in the turn alone in which it was begun.
+            and (engine.growing or engine.loop is get_running_loop())
         ):
             # The hot path: a future for an item, and nothing else that waits.
             if priority or self._asking:
