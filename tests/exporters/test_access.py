@@ -131,15 +131,37 @@ async def test_a_browser_that_gave_the_token_has_a_cookie_from_then_on() -> None
     assert await status(Access(application, token=TOKEN + "2"), cookie=cookie.split(";")[0]) == 401
 
 
-async def test_the_way_back_leads_to_no_other_server() -> None:
-    """A path that begins with two slashes would be one."""
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("//evil.example/<x>", "/evil.example/%3Cx%3E"),
+        ("/\\evil.example", "/%5Cevil.example"),
+        ("/\t/evil.example", "/%09/evil.example"),
+        ("/runs/a?b", "/runs/a%3Fb"),
+    ],
+)
+async def test_the_way_back_leads_to_no_other_server(path: str, target: str) -> None:
+    """A path that begins with two slashes, or with what browsers take for them, would be one."""
     _, _, body = await ask(
-        Access(application, token=TOKEN),
-        path="//evil.example/<x>",
-        query=f"token={TOKEN}",
-        accept="text/html",
+        Access(application, token=TOKEN), path=path, query=f"token={TOKEN}", accept="text/html"
     )
-    assert 'url=/evil.example/&lt;x&gt;"' in body
+    assert f'url={target}"' in body
+
+
+async def test_another_server_s_cookies_do_not_hide_ours() -> None:
+    """All servers of a machine share its cookies, whatever their port; some are no text that a standard has."""
+    access = Access(application, token=TOKEN)
+    _, headers, _ = await ask(access, query=f"token={TOKEN}", accept="text/html")
+    ours = headers["set-cookie"].split(";")[0]
+
+    assert await status(access, cookie=f'a[1]={{"b": 2}}; {ours}; =;;c') == 200
+    assert await status(access, cookie=f'a[1]={{"b": 2}}; {ours}x') == 401
+
+
+@pytest.mark.parametrize("origin", ["http://[", "null", "", "http://\xff"])
+async def test_an_origin_that_is_none_is_another_site_s(origin: str) -> None:
+    """What cannot be read is refused, and fails nothing."""
+    assert await status(Access(application), origin=origin) == 403
 
 
 async def test_a_wrong_token_is_no_cookie() -> None:

@@ -16,9 +16,8 @@ import hmac
 import html
 import ipaddress
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final, TypeAlias, final
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 __all__ = ["SECURITY_HEADERS", "ASGIApp", "Access"]
 
@@ -148,11 +147,12 @@ class Access:
         return dict(parse_qsl(scope.get("query_string", b"").decode("latin-1"))).get("token")
 
     def _has_cookie(self, headers: dict[str, str]) -> bool:
-        try:
-            found = SimpleCookie(headers.get("cookie", "")).get(self._cookie)
-        except CookieError:
-            return False
-        return found is not None and hmac.compare_digest(found.value.encode(), self._key.encode())
+        # Each by itself: a machine's servers see one another's cookies, and not all of those are well-formed.
+        pairs = (pair.strip().partition("=") for pair in headers.get("cookie", "").split(";"))
+        return any(
+            name == self._cookie and hmac.compare_digest(value.encode(), self._key.encode())
+            for name, _, value in pairs
+        )
 
     async def _keep_token(self, scope: Scope, send: Send) -> None:
         """Give the browser its cookie, and let it ask again without the token in its address.
@@ -160,9 +160,10 @@ class Access:
         By a page, not a redirect: one that was followed from another site would not send the cookie.
         """
         query = [pair for pair in parse_qsl(scope["query_string"].decode("latin-1")) if pair[0] != "token"]
-        path = str(scope["path"]) + ("?" + urlencode(query) if query else "")
-        # A path that begins with two slashes would be another server's.
-        target = html.escape("/" + path.lstrip("/"))
+        # A path that begins with two slashes would be another server's; a browser takes a backslash for one, and
+        # passes over a tab between them.
+        path = "/" + quote(str(scope["path"]).lstrip("/"))
+        target = html.escape(path + ("?" + urlencode(query) if query else ""))
         secure = "; Secure" if scope.get("scheme") == "https" else ""
         cookie = f"{self._cookie}={self._key}; Path=/; Max-Age={_WEEK}; HttpOnly; SameSite=Strict{secure}"
         body = f'<!doctype html><html lang="en"><meta http-equiv="refresh" content="0;url={target}"><title>Sideband</title>'
@@ -187,10 +188,18 @@ def _host_name(host: str) -> str:
         return ""
 
 
+def _is_from(origin: str, host: str) -> bool:
+    """Tell whether an `Origin` header is that of the server's own pages."""
+    try:
+        return bool(host) and urlsplit(origin).netloc.lower() == host.lower()
+    except ValueError:
+        return False
+
+
 def _foreign(scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
     """Refuse what another site's page asks for, unless it is a link that somebody follows."""
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+    if origin is not None and not _is_from(origin, headers.get("host", "")):
         return 403, "Another site's page asked for this."
     site = headers.get("sec-fetch-site", "none")
     if site in ("same-origin", "none"):
