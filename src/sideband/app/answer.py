@@ -28,7 +28,9 @@ _PASSAGE_CHARACTERS = 800
 _CITATION = re.compile(r"\[(\d{1,3})\]")
 
 
-def request_for(question: str, passages: Sequence[Document], *, max_tokens: int, small: bool) -> Request:
+def request_for(
+    question: str, passages: Sequence[Document], *, max_tokens: int, small: bool, model: str = ""
+) -> Request:
     """Return what a model is asked: the passages by number, and the question.
 
     Args:
@@ -36,6 +38,7 @@ def request_for(question: str, passages: Sequence[Document], *, max_tokens: int,
         passages: what was found.
         max_tokens: how long the answer may get.
         small: whether the model is one that is led astray by more than one plain instruction.
+        model: the provider's name of it, for whoever watches; empty for its default.
     """
     told = "\n\n".join(
         f"[{number}] {passage.metadata['title']}: {_shortened(passage.text)}"
@@ -47,7 +50,7 @@ def request_for(question: str, passages: Sequence[Document], *, max_tokens: int,
     else:  # not all of them take a temperature
         asked = (Message.system(_INSTRUCTIONS), Message.user(f"Passages:\n\n{told}\n\nQuestion: {question}"))
         options = Options(max_tokens=max_tokens)
-    return Request(asked, options=options, function_id="ask")
+    return Request(asked, model=model, options=options, function_id="ask")
 
 
 def _shortened(text: str) -> str:

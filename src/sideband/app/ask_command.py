@@ -66,10 +66,11 @@ async def _answered(
 ) -> tuple[_Answer, ClosableProvider]:
     answer = _Answer()
     console = errors_console() if options.json else output_console()
-    request = request_for(
-        options.question, found, max_tokens=options.max_tokens, small=options.provider == "local"
-    )
+    small = options.provider == "local"
     async with load(options.provider, options.model) as provider:
+        request = request_for(
+            options.question, found, max_tokens=options.max_tokens, small=small, model=provider.model
+        )
         runtime = Runtime(provider, hooks=[meter])
         with _Stop() as stop, AnswerView(console, meter, lambda: _cost_so_far(meter, provider)) as view:
             async with runtime.generate(request) as stream:

@@ -50,9 +50,12 @@ class NothingToIndexError(AppError):
     def __init__(self, places: tuple[str, ...], skipped: int = 0) -> None:
         """Name the places that were searched and count what was skipped there."""
         where = ", ".join(map(repr, places))
-        reason = (
-            f"all {skipped} files there were skipped" if skipped else "no files there of a kind that is read"
+        several = (
+            f"all {skipped:,} files there were skipped"
+            if skipped
+            else "no files there of a kind that is read"
         )
+        reason = "the only file there was skipped" if skipped == 1 else several
         super().__init__(f"nothing to index in {where}: {reason}")
         self.places = places
         self.skipped = skipped

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -15,6 +16,7 @@ from sideband.app.web.jobs import JobState
 from sideband.app.web.site import Site
 from sideband.app.web.uploads import Limits
 
+from .client import Listener
 from .conftest import SiteAt
 
 JSON = {"accept": "application/json"}
@@ -313,3 +315,52 @@ async def test_jobs_share_batches_and_each_counts_its_own(site_at: SiteAt) -> No
     assert any(len(served) > 1 for served in batches.served)
     assert info is not None
     assert sum(job.chunks for job in jobs if job) == sum(job.stored for job in jobs if job) == info.chunks
+
+
+async def test_a_number_of_thousands_of_digits_is_no_folder(site_at: SiteAt) -> None:
+    """What no folder has is not found, however long it is, and fails nothing."""
+    async with site_at() as (_, url), httpx.AsyncClient() as client:
+        answers = [
+            await client.post(f"{url}/jobs/folder/{number}", headers=JSON)
+            for number in ("0", "-1", "x", "9" * 5_000)
+        ]
+
+    assert [answer.status_code for answer in answers] == [404] * 4
+
+
+async def test_a_folder_of_any_bytes_can_be_offered_and_indexed(site_at: SiteAt, tmp_path: Path) -> None:
+    """A name that is no UTF-8 is shown as far as it can be, and ends no page and no stream of events."""
+    folder = tmp_path / os.fsdecode(b"fruit-\xff")
+    folder.mkdir()
+    (folder / os.fsdecode(b"\xfe.md")).write_text("# Apples\n\nRed.")
+    async with site_at(folders=(folder,)) as (site, url), httpx.AsyncClient() as client:
+        listener = Listener(url)
+        listening = asyncio.create_task(listener.listen())
+        started = await client.post(f"{url}/jobs/folder/0", headers=JSON)
+        name = started.json()["id"]
+        await asyncio.wait_for(listener.until(name), 30)
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        page = await client.get(url)
+        state = await ended(site, name)
+
+    assert state.final
+    assert page.status_code == 200
+    assert "fruit-" in listener.jobs[name]["title"]
+    assert "fruit-" in page.text
+
+
+async def test_pages_say_what_the_store_holds_while_a_job_is_at_work(site_at: SiteAt) -> None:
+    """What can be found already is not called nothing."""
+    async with site_at() as (site, url), httpx.AsyncClient() as client:
+        name = await uploaded(client, url, *[(f"{n}.txt", b"apples and pears\n\n" * 200) for n in range(40)])
+        async for _ in site.board.changes(None):
+            job = site.board.job(name)
+            assert job is not None
+            if job.stored:
+                break
+        page = (await client.get(url)).text
+        assert not job.state.final
+
+    assert "nothing is indexed yet" not in page
+    assert re.search(r'id="store">\d+ document', page)

@@ -92,7 +92,9 @@ class Answering:
         self, provider: ClosableProvider, question: str, passages: list[Document]
     ) -> AsyncGenerator[str | dict[str, Any]]:
         small = self._model.provider == "local"
-        request = request_for(question, passages, max_tokens=self._model.max_tokens, small=small)
+        request = request_for(
+            question, passages, max_tokens=self._model.max_tokens, small=small, model=provider.model
+        )
         meter = AnswerMeter()
 
         @component("Chain")

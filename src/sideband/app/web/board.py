@@ -150,9 +150,10 @@ class Board:
         self._tell("model", self._model)
 
     def set_store(self, text: str) -> None:
-        """Tell what the store holds."""
-        self._store = text
-        self._tell("store", {"text": text})
+        """Tell what the store holds, where that is news."""
+        if text != self._store:
+            self._store = text
+            self._tell("store", {"text": text})
 
     def close(self) -> None:
         """End all streams."""

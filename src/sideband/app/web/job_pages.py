@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 from sideband.app.corpus import Corpus
 from sideband.app.errors import AppError
 from sideband.app.files import MAX_FILE_BYTES, MAX_PICTURED_BYTES, SUFFIXES, file_corpus
+from sideband.app.screen import printable
 from sideband.app.stdlib import stdlib_corpus
 from sideband.app.web.board import TooManyJobsError
 from sideband.app.web.jobs import Job, JobState
@@ -43,7 +44,7 @@ def job_routes(site: Site) -> list[Route]:
         Route("/events", pages.events),
         Route("/jobs/upload", pages.upload, methods=["POST"]),
         Route("/jobs/stdlib", pages.stdlib, methods=["POST"]),
-        Route("/jobs/folder/{number:int}", pages.folder, methods=["POST"]),
+        Route("/jobs/folder/{number}", pages.folder, methods=["POST"]),
         Route("/jobs/{id}/cancel", pages.cancel, methods=["POST"]),
     ]
 
@@ -56,6 +57,7 @@ class _JobPages:
     # -- looking ---------------------------------------------------------------------------------
 
     async def index(self, request: Request) -> Response:
+        await self._site.tell_store()
         return self._page(request)
 
     def _page(self, request: Request, problem: str = "", status: int = 200) -> Response:
@@ -87,7 +89,7 @@ class _JobPages:
 
     async def _changes(self, place: str | None) -> AsyncGenerator[ServerSentEvent]:
         async for number, entry in self._site.board.changes(place):
-            data = json.dumps(entry.data, ensure_ascii=False, separators=(",", ":"))
+            data = json.dumps(entry.data, separators=(",", ":"))
             yield ServerSentEvent(data, event=entry.kind, id=number, retry=1_000, sep="\n")
 
     # -- starting and cancelling -----------------------------------------------------------------
@@ -96,11 +98,14 @@ class _JobPages:
         return self._start(request, _STDLIB, lambda: [stdlib_corpus()], key="stdlib")
 
     async def folder(self, request: Request) -> Response:
-        folders, number = self._site.settings.folders, int(request.path_params["number"])
-        if number >= len(folders):
+        number = request.path_params["number"]
+        offered = {str(place): path for place, path in enumerate(self._site.settings.folders)}
+        path = offered.get(number)
+        if path is None:
             return self._page(request, "there is no such folder on offer", 404)
-        path = folders[number]
-        return self._start(request, str(path), lambda: [file_corpus([path])], key=f"folder {number}")
+        return self._start(
+            request, printable(str(path)), lambda: [file_corpus([path])], key=f"folder {number}"
+        )
 
     def _start(
         self, request: Request, title: str, corpora: Callable[[], Sequence[Corpus]], *, key: str

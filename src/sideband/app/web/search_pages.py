@@ -52,6 +52,7 @@ class _SearchPages:
             return self._page("")
         try:
             found = await self._site.bench.search(question, _RESULTS)
+            await self._site.tell_store()
         except SidebandError as error:
             return self._page(question, problem=str(error), status=500)
         # Only the page's own form may have an answer written at once: a model may cost money, and a link none.
@@ -170,7 +171,7 @@ def _as_links(text: str, passages: int) -> Markup:
 
 
 def _event(kind: str, data: Mapping[str, Any]) -> ServerSentEvent:
-    return ServerSentEvent(json.dumps(data, ensure_ascii=False), event=kind, sep="\n")
+    return ServerSentEvent(json.dumps(data), event=kind, sep="\n")
 
 
 async def _small_form(request: Request) -> dict[str, str]:

@@ -104,7 +104,9 @@ class Site:
         self, name: str, here: str, *, status: int = 200, headers: dict[str, str] | None = None, **values: Any
     ) -> HTMLResponse:
         """Return a page."""
-        return HTMLResponse(self.render(name, here, **values), status_code=status, headers=headers)
+        # A path may have lone surrogates, which cannot be sent: those of this machine's folders may be any bytes.
+        text = self.render(name, here, **values).encode("utf-8", "replace")
+        return HTMLResponse(text, status_code=status, headers=headers)
 
     def render(self, name: str, here: str, **values: Any) -> str:
         """Return a page's text."""

@@ -87,7 +87,7 @@ class Upload:
         self._folder: Path | None = None
         self._came = 0
         self._parts = 0
-        self._names: set[str] = set()
+        self._names: dict[str, int] = {}
         self._field = bytearray()
         self._value = bytearray()
         self._disposition = b""
@@ -210,12 +210,13 @@ class Upload:
         self.files.append(Uploaded(name, str(path)))
 
     def _unique(self, name: str) -> str:
-        found, number = name, 1
+        found, number = name, self._names.get(name, 0)
         while found in self._names:
             number += 1
             stem, dot, end = name.rpartition(".")
             found = f"{stem} ({number}){dot}{end}" if stem else f"{name} ({number})"
-        self._names.add(found)
+        self._names[name] = max(number, 1)  # from there on, the next time
+        self._names.setdefault(found, 1)
         return found
 
     def _data(self, data: bytes, start: int, end: int) -> None:

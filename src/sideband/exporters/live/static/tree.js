@@ -352,7 +352,7 @@ function about(run) {
   if (run.output_tokens) said.push(`${compact(run.output_tokens)} tokens`);
   else if (run.chunks) said.push(`${compact(run.chunks)} chunks`);
   if (run.waiting) said.push(`${compact(run.waiting)} waiting`);
-  if (run.kind === "Batch" && run.attributes?.batch_size) said.push(`${run.attributes.batch_size} items`);
+  if (run.kind === "Batch" && run.attributes?.batch_size) said.push(run.attributes.batch_size === 1 ? "1 item" : `${run.attributes.batch_size} items`);
   if (run.type && run.type !== run.name) said.push(run.type);
   for (const [key, value] of Object.entries(run.parent ? {} : run.metadata ?? {})) said.push(`${key}=${value}`);
   if (run.dropped_children) said.push(`${compact(run.dropped_children)} inside dropped`);
