@@ -8,6 +8,7 @@ import enum
 import itertools
 import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sideband import callbacks, metadata, observe
+from sideband import callbacks, component, metadata, observe
 from sideband.components import Document, Usage
 from sideband.exporters import History
 from sideband.exporters.history import Capture, Histogram
@@ -268,3 +269,31 @@ def test_names_are_kept_in_part() -> None:
     (record,) = history.latest()
 
     assert (len(record.name), len(record.type)) == (200, 200)
+
+
+class Stubborn:
+    """Gives nothing of itself."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise RuntimeError(name)
+
+
+def test_a_chunk_and_a_usage_that_fail_when_they_are_read_harm_nothing() -> None:
+    """The chunk is kept as a value, nothing is counted, and the run ends."""
+    history = History()
+    with callbacks(history):
+        list(speak_stubbornly())
+        with observe("ask", component="ChatModel") as run:
+            run.usage = Stubborn()
+
+    asked, spoken = history.latest()
+
+    assert [asked.outcome, spoken.outcome] == ["ok", "ok"]
+    assert (asked.output_tokens, asked.cost) == (0, None)
+    assert [(chunk.text, chunk.written) for chunk in spoken.chunks] == [("Stubborn", False), ("x", True)]
+
+
+@component("ChatModel")
+def speak_stubbornly() -> Iterator[Any]:
+    yield Stubborn()
+    yield "x"

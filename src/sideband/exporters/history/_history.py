@@ -19,6 +19,7 @@ from sideband.exporters.history._failure import failures
 from sideband.exporters.history._journal import Changes, Journal, Position, Totals
 from sideband.exporters.history._progress import advanced
 from sideband.exporters.history._record import Chunk, Event, Record, count
+from sideband.exporters.history._text import field
 from sideband.handlers import Handler
 from sideband.runs import Component, Run
 
@@ -273,6 +274,6 @@ def _piece(chunk: Any) -> tuple[Any, bool]:
     if type(chunk) is str:
         return chunk, True
     # A frame of a chat model; other objects with a text of their own are values.
-    if getattr(chunk, "kind", None) == "text" and isinstance(getattr(chunk, "content", None), str):
-        return chunk.content, True
+    if field(chunk, "kind") == "text" and isinstance(content := field(chunk, "content"), str):
+        return content, True
     return chunk, False

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias, final
 
 from sideband.exporters.history._progress import Progress
+from sideband.exporters.history._text import field
 from sideband.runs import Component, Outcome, Run
 
 __all__ = ["Chunk", "Event", "Fact", "Failure", "Record"]
@@ -169,9 +170,9 @@ class Record:
     def use(self, usage: Any) -> None:
         """Keep what it consumed."""
         if usage is not None:
-            self.input_tokens = count(getattr(usage, "input_tokens", 0))
-            self.output_tokens = count(getattr(usage, "output_tokens", 0))
-            cost = getattr(usage, "cost", None)
+            self.input_tokens = count(field(usage, "input_tokens"))
+            self.output_tokens = count(field(usage, "output_tokens"))
+            cost = field(usage, "cost")
             self.cost = float(cost) if isinstance(cost, int | float) and is_sound(cost) else None
 
     def add_chunk(self, chunk: Chunk, most: int) -> None:

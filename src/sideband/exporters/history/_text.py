@@ -21,7 +21,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import Any, Final, cast, final
 
-__all__ = ["MASK", "is_secret", "shape", "to_text"]
+__all__ = ["MASK", "error_text", "field", "is_secret", "shape", "to_text"]
 
 MASK: Final = "••••••"
 
@@ -228,6 +228,14 @@ def _fields(value: Any, kind: Any) -> list[tuple[str, Any]]:
 
 def _is_nothing(value: Any) -> bool:
     return value is None or (type(value) in (str, tuple, list, dict, MappingProxyType) and not value)
+
+
+def field(value: Any, name: str) -> Any:
+    """Return a field of a user's object; None where it has none."""
+    try:
+        return getattr(value, name, None)
+    except Exception:  # noqa: BLE001 - as below: what a class computes for it may fail as it likes
+        return None
 
 
 def error_text(error: BaseException) -> str:

@@ -61,7 +61,7 @@ export class Batches {
     }
     const latest = batches.sort((one, other) => other.number - one.number).slice(0, BOXES);
     const filled = latest.reduce((sum, run) => sum + (run.attributes?.batch_size ?? 0), 0) / Math.max(latest.length, 1);
-    const words = `${compact(batches.length)} batches, ${Math.round((100 * filled) / size)} % full`;
+    const words = `${compact(batches.length)} ${batches.length === 1 ? "batch" : "batches"}, ${Math.round((100 * filled) / size)} % full`;
     /** @type {HTMLElement} */ (lane.querySelector("small")).textContent = words;
     const waiting = calls.flatMap((call) => Array(Math.min(call.waiting ?? 0, size)).fill(this.#caller(call)));
     const wanted = [{ key: `w${waiting.join()}`, make: () => this.#waiting(waiting, size) }].filter(() => waiting.length);

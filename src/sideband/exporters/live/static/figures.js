@@ -43,7 +43,7 @@ export class Figures {
     const say = name === "tokens_per_second" ? short : duration;
     const label = figure.querySelector("figcaption span")?.textContent;
     const quantiles = `median ${say(histogram.p50)}, 95 % ${say(histogram.p95)}`;
-    const words = { "[data-quantiles]": `${say(histogram.p50)} · p95 ${say(histogram.p95)}`, "[data-low]": say(histogram.bins[0][0]), "[data-high]": say(histogram.bins.at(-1)[1]) };
+    const words = { "[data-median]": `median ${say(histogram.p50)}`, "[data-p95]": `p95 ${say(histogram.p95)}`, "[data-low]": say(histogram.bins[0][0]), "[data-high]": say(histogram.bins.at(-1)[1]) };
     for (const [place, text] of Object.entries(words)) /** @type {Element} */ (figure.querySelector(place)).textContent = text;
     const svg = /** @type {SVGElement} */ (figure.querySelector("svg"));
     svg.setAttribute("aria-label", `${label}: ${compact(histogram.count)} counted, ${quantiles}`);

@@ -123,7 +123,7 @@ function drawMore(above) {
 /** @param {number} count */
 function drawKept(count) {
   const totals = store.totals;
-  const said = [`${compact(count)} of ${compact(totals.runs)} runs`];
+  const said = [`${compact(count)} of ${compact(totals.runs)} run${totals.runs === 1 ? "" : "s"}`];
   if (totals.dropped_runs) said.push(`${compact(totals.dropped_runs)} older ones dropped, since ${compact(totals.most)} are kept`);
   if (totals.dropped_payloads) said.push(`${compact(totals.dropped_payloads)} kept without payload`);
   if (state.capture !== "on") said.push(`payloads are ${state.capture}`);
