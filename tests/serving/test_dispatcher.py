@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from sideband import Handler, Run, callbacks
 from sideband.errors import LengthMismatchError, NotStartedError
 from sideband.runs import Outcome
 from sideband.serving import Batch, BatchOutput, HookEvent, Serving
+from sideband.testing import VirtualLoop
 
-from .helpers import Gate, double, gathered, identity, progress, turns, watched
+from .helpers import Gate, double, gathered, identity, progress, turns, virtual, watched
 
 
 async def test_an_empty_list_gives_an_empty_list() -> None:
@@ -275,3 +277,35 @@ async def test_a_plain_call_warns_of_nothing() -> None:
             async for _ in serving.stream_many([1, 2]):
                 break
             await serving.dispatch(1)
+
+
+def test_a_handler_that_stops_one_batch_stops_no_other() -> None:
+    """What was cut with a batch whose caller's handler raises what no handler may is executed all the same."""
+
+    class Stop(BaseException):
+        """What a handler may not raise."""
+
+    class Stopping(Handler):
+        def on_event(self, run: Run, name: str, payload: Any) -> None:
+            if name == "executing":
+                raise Stop
+
+    async def stopped(serving: Serving[str, str]) -> str:
+        with callbacks(Stopping()):
+            return await serving.dispatch("A")
+
+    async def program(loop: VirtualLoop) -> None:
+        told: list[Any] = []
+        loop.set_exception_handler(lambda _loop, context: told.append(context["exception"]))
+        async with Serving(identity, batch_timeout=1.0, partitions=2, key=str.isupper) as serving:
+            calls = [asyncio.create_task(stopped(serving))]
+            calls += [asyncio.create_task(serving.dispatch(letter)) for letter in "bcd"]
+            await turns()
+            calls[2].cancel()
+
+            ends = await asyncio.gather(*calls, return_exceptions=True)
+
+        assert list(map(type, ends)) == [Stop, str, asyncio.CancelledError, str]
+        assert told == [ends[0]]
+
+    virtual(program)

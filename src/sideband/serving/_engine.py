@@ -292,13 +292,20 @@ class Engine:
             return
         # A batch executed inline holds the loop: one at a time, so that others get their turn between.
         free = 1 if self._inline else len(self._free)
-        if self._again:
-            free -= self._execute_again(free)
-        batches = self._policy.cut(self.time(), free)
-        if expired := self._policy.expired():
-            self._expire(expired)
-        for parts in batches:
-            self._execute(Attempt(parts))
+        cut: deque[Attempt] = deque()
+        try:
+            if self._again:
+                free -= self._execute_again(free)
+            cut.extend(map(Attempt, self._policy.cut(self.time(), free)))
+            if expired := self._policy.expired():
+                self._expire(expired)
+            while cut:
+                self._execute(cut.popleft())
+        finally:  # also where a handler raised what no handler may: it was told of one execution, not of the others
+            self._again.extend(cut)
+            self._go_on()
+
+    def _go_on(self) -> None:
         if self._queue.waiting or self._again:
             if self._free and not self._scheduled:
                 self._schedule()
@@ -381,10 +388,6 @@ class Engine:
             self._again.extend(again)
         else:
             execution.deliver()
-        if self._queue.waiting or self._again:
-            if not self._scheduled:
-                self._schedule()
-        elif not self._executing:
-            self._idle.set()
+        self._go_on()
         if self._inline and isinstance(error, KeyboardInterrupt | SystemExit):
             raise error  # it is the loop's as much as the callers'

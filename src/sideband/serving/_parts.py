@@ -280,7 +280,7 @@ class Singles:
 
     def staying(self) -> Singles | None:
         """Return what somebody still waits for of a part that waits no more."""
-        self._keep([not future.done() for future in self.futures])
+        self._keep([future is not _HOLE and not future.done() for future in self.futures])
         return self if self.futures else None
 
     def _keep(self, chosen: list[bool]) -> None:
