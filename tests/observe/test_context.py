@@ -332,3 +332,29 @@ async def test_a_stream_dropped_elsewhere_resets_nothing_in_a_foreign_context() 
     assert span.get() == "here"
     assert recorder.run().outcome == "closed"
     span.reset(token)
+
+
+@pytest.mark.parametrize("handlers", [(), (Recorder(),), (tracing,)], ids=["unwatched", "watched", "changed"])
+def test_a_step_may_go_on_in_another_context(handlers: tuple[Any, ...]) -> None:
+    """Whoever drives a stream by hand may do so anywhere: watched it gives what it gives unwatched."""
+
+    @component("Lambda")
+    async def body() -> AsyncGenerator[int]:
+        for number in range(3):
+            await asyncio.sleep(0)
+            yield number
+
+    def drive(stream: AsyncGenerator[int]) -> Generator[int]:
+        while True:
+            step: Any = anext(stream)
+            try:
+                while True:
+                    contextvars.copy_context().run(step.send, None)
+            except StopIteration as stop:
+                yield stop.value
+            except StopAsyncIteration:
+                return
+
+    with callbacks(*handlers):
+        assert list(drive(body())) == [0, 1, 2]
+    assert current_run() is None

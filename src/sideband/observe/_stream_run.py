@@ -188,7 +188,10 @@ class StreamedRun:
             Abort: a handler stops the run; the driver closes the source and ends it.
         """
         # Written out, without calls of what it shares with `leave_step`: this is felt at each chunk.
-        reset_current(self.token)  # type: ignore[arg-type] # a step is going on
+        try:  # noqa: SIM105 - as is a context manager
+            reset_current(self.token)  # type: ignore[arg-type] # a step is going on
+        except ValueError:  # as `restore` says
+            pass
         self.token = None
         self.telling = True
         if self.left:  # looked at after saying so: either this sees it, or `leave` sees this
