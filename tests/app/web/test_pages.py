@@ -354,14 +354,13 @@ async def test_pages_say_what_the_store_holds_while_a_job_is_at_work(site_at: Si
     """What can be found already is not called nothing."""
     async with site_at() as (site, url), httpx.AsyncClient() as client:
         name = await uploaded(client, url, *[(f"{n}.txt", b"apples and pears\n\n" * 200) for n in range(40)])
+        job = site.board.job(name)
+        assert job is not None
         async for _ in site.board.changes(None):
-            job = site.board.job(name)
-            assert job is not None
             if job.stored:
                 break
         page = (await client.get(url)).text
-        at_work = job is not None and not job.state.final
 
-    assert at_work
+    assert job.stored
     assert "nothing is indexed yet" not in page
     assert re.search(r'id="store">\d+ document', page)
