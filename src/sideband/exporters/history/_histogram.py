@@ -34,8 +34,8 @@ class Histogram:
     def __init__(self) -> None:
         """Start empty."""
         self._counts: dict[int, int] = {}
-        self.count = 0
-        self.total = 0.0
+        self.count: int = 0
+        self.total: float = 0.0
 
     def add(self, number: float) -> None:
         """Count a number; one below a millionth, zero too, is counted in the lowest class, no number not at all."""

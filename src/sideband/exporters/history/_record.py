@@ -127,7 +127,7 @@ class Record:
         """Counted from 1 in the order of the starts; unique in its history."""
         self.id: str = run.id
         self.trace_id: str = run.trace_id if parent is None else parent.trace_id
-        self.parent = 0 if parent is None else parent.number
+        self.parent: int = 0 if parent is None else parent.number
         """The number of the run around it; 0 if there is none, or none that the history was told of."""
         self.parent_id: str | None = run.parent_id
         """The id of the run around it, also where the history was not told of that one."""

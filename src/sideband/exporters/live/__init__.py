@@ -8,10 +8,10 @@ from sideband.exporters.live.access import Access
 
 try:
     from sideband.exporters.live._application import LiveView, live_view
-except ModuleNotFoundError as error:
-    package = (error.name or "").partition(".")[0]
-    if package not in ("jinja2", "sse_starlette", "starlette"):
+except ModuleNotFoundError as _error:
+    _package = (_error.name or "").partition(".")[0]
+    if _package not in ("jinja2", "sse_starlette", "starlette"):
         raise
-    raise MissingExtraError("live", package) from error
+    raise MissingExtraError("live", _package) from _error
 
 __all__ = ["Access", "LiveView", "live_view"]
