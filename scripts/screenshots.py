@@ -1,4 +1,4 @@
-"""Take the pictures of the web page that the documents show: scripts/screenshots.py, with Chromium installed.
+"""Take the pictures of the web pages that the documents show: scripts/screenshots.py, with Chromium installed.
 
 Real jobs with the real models; a picture is taken when they have come far enough to be seen.
 """
@@ -41,14 +41,17 @@ async def main() -> None:
                 await page.goto(f"{url}/live/")
                 await expect(page.locator("main")).to_contain_text("answer")
                 await page.wait_for_timeout(1000)
-                await shoot(page, "live")
+                await shoot(page, "ui-live")
+            await watch(browser)
             await browser.close()
 
 
-async def opened(browser: Browser, scheme: str) -> Page:
+async def opened(
+    browser: Browser, scheme: str, width: int = 1120, height: int = 840, scale: float = 1.5
+) -> Page:
     """Open a page of the pictures' size."""
     context = await browser.new_context(
-        viewport={"width": 1120, "height": 840}, color_scheme=scheme, device_scale_factor=1.5
+        viewport={"width": width, "height": height}, color_scheme=scheme, device_scale_factor=scale
     )
     return await context.new_page()
 
@@ -66,7 +69,7 @@ async def work(page: Page, other: Page) -> None:
         re.compile(r"^\d{3}$"), timeout=MINUTES
     )
     for each in (page, other):
-        await shoot(each, "index")
+        await shoot(each, "ui-index")
     await expect(page.locator(".job[data-state=done]")).to_have_count(2, timeout=MINUTES)
     await expect(page.locator(".job").nth(1).locator("[data-field=chunks]").first).to_contain_text(
         ",", timeout=MINUTES
@@ -82,14 +85,38 @@ async def ask(page: Page, url: str) -> None:
     await page.get_by_role("button", name="Answer").click()
     await expect(page.locator("#answer-state")).to_contain_text("tokens", timeout=MINUTES)
     await page.mouse.move(0, 0)
-    await shoot(page, "search")
+    await shoot(page, "ui-search")
+
+
+async def watch(browser: Browser) -> None:
+    """Let several people use a program, and look at one of its runs on a desk, then at the whole on a telephone."""
+    example = [sys.executable, "-u", str(ROOT / "examples" / "live_view.py"), "120"]
+    program = await asyncio.create_subprocess_exec(*example, stdout=asyncio.subprocess.PIPE)
+    try:
+        assert program.stdout is not None
+        address = (await program.stdout.readline()).decode().split()[-1]
+        await asyncio.sleep(12)  # what it shows are distributions: they need some runs
+        for scheme in ("light", "dark"):
+            desk = await opened(browser, scheme, 1280, 820, 1)
+            await desk.goto(f"{address}?name=storyteller")
+            await desk.get_by_role("row").filter(has_text="storyteller").first.click()
+            await desk.get_by_label("Name").fill("")
+            await expect(desk.locator("#stream")).to_contain_text("signal that travels")
+            await shoot(desk, "live")
+            phone = await opened(browser, scheme, 360, 740, 1)
+            await phone.goto(address)
+            await phone.wait_for_timeout(1000)
+            await shoot(phone, "live-phone")
+    finally:
+        program.terminate()
+        await program.wait()
 
 
 async def shoot(page: Page, name: str) -> None:
     """Write a picture."""
     scheme = "dark" if await page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") else "light"
     await page.evaluate("document.activeElement.blur()")
-    await page.screenshot(path=IMAGES / f"ui-{name}-{scheme}.png")
+    await page.screenshot(path=IMAGES / f"{name}-{scheme}.png")
 
 
 if __name__ == "__main__":
